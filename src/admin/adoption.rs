@@ -13,7 +13,7 @@ use crate::domain::adoption::{Repair, is_untouched};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, LicenseKey, MachineId, SourceName};
 use crate::domain::machine::Machine;
-use crate::domain::operator::Order;
+use crate::domain::operator::{Order, Repaired};
 use crate::domain::standing::{Author, Standing, StandingOrder};
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::services::Services;
@@ -52,10 +52,11 @@ pub(super) async fn answer(
         }
         AdoptionQuery::Repair {
             repair,
+            takes,
             purchases,
             author,
             reason,
-        } => mend(context, repair, purchases, author, reason).await,
+        } => mend(context, steps(repair, takes), purchases, (author, reason)).await,
         AdoptionQuery::Undo => undo(context, running).await,
         AdoptionQuery::Remember { labels } => {
             context.handle.submit_waiting(Input::Labels(labels)).await?;
@@ -105,14 +106,13 @@ async fn apply(
 /// Repairs purchases. What is taken in with its history comes by `Apply`.
 async fn mend(
     context: &Context,
-    repair: Repair,
+    steps: &[RepairStep],
     purchases: Vec<Differing>,
-    author: String,
-    reason: String,
+    (author, reason): (String, String),
 ) -> Result<Response, Failure> {
     let at = context.handle.clock().now();
     let mut count = 0;
-    for step in steps(repair) {
+    for step in steps {
         let inputs = purchases.iter().flat_map(|p| {
             let inputs = step.inputs(p, &author, &reason, at);
             inputs.into_iter().map(|input| (p.machine.clone(), input))
@@ -127,8 +127,8 @@ async fn mend(
 /// A part of a repair.
 #[derive(Clone, Copy)]
 enum RepairStep {
-    /// What waits for a yes or was refused is tried.
-    Try,
+    /// What waits for a yes or was refused is tried, as far as it is meant.
+    Try(Repaired),
     /// The licenses are read.
     Read,
     /// A new key takes the old one's place.
@@ -136,11 +136,14 @@ enum RepairStep {
 }
 
 /// What a repair is made of.
-const fn steps(repair: Repair) -> &'static [RepairStep] {
+const fn steps(repair: Repair, takes: bool) -> &'static [RepairStep] {
     match repair {
-        // What adoption holds of it goes ahead, too: else what is read would wait behind it.
-        Repair::Read | Repair::Hear => &[RepairStep::Try, RepairStep::Read],
-        Repair::Retry => &[RepairStep::Try],
+        // What adoption holds of what the key lacks goes ahead, too: else what is read would wait behind it.
+        Repair::Read => &[RepairStep::Try(Repaired::Lacking), RepairStep::Read],
+        // It is taken in through the door of its own: what is held stays held.
+        Repair::Hear => &[],
+        Repair::Retry if takes => &[RepairStep::Try(Repaired::Taking)],
+        Repair::Retry => &[RepairStep::Try(Repaired::Giving)],
         // The old key is read before anything is sent for it: what is revoked already needs no revocation.
         Repair::Rekey => &[RepairStep::Read, RepairStep::Rekey],
     }
@@ -150,7 +153,11 @@ impl RepairStep {
     fn inputs(self, of: &Differing, author: &str, reason: &str, at: Timestamp) -> Vec<Input> {
         let (machine, author, reason) = (of.machine.clone(), author.to_owned(), reason.to_owned());
         let order = match self {
-            Self::Try => Order::Repair { author, reason },
+            Self::Try(which) => Order::Repair {
+                which,
+                author,
+                reason,
+            },
             Self::Read => Order::Read,
             Self::Rekey => {
                 // The purchase's other licenses work: they are left alone.

@@ -16,6 +16,7 @@ use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::status::PurchaseStatus;
 use crate::domain::summary;
+use crate::domain::words::counted;
 use crate::effects::sign_in::SignOut;
 use crate::engine::input::{ErasedBody, Erasure, Input};
 use crate::engine::read::view;
@@ -139,8 +140,12 @@ async fn apply(
     }
     if plan.purchases.len() != order.expect {
         return Err(Failure::input(format!(
-            "{} purchases are to erase, not {}: nothing was erased",
-            plan.purchases.len(),
+            "{}, not {}: nothing was erased",
+            counted(
+                plan.purchases.len(),
+                "purchase is to erase",
+                "purchases are to erase"
+            ),
             order.expect
         ))
         .hint("look at `keyward erase` again, and give its number"));

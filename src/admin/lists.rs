@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::request::EventFilter;
 use super::response::Response;
 use crate::domain::action::{Act, Action, ActionOutcome};
+use crate::domain::guard::name_of;
 use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
@@ -143,6 +144,8 @@ pub(super) struct ActionRow<'a> {
     next: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     held_by: Option<HeldBy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_at: Option<Timestamp>,
 }
 
 /// What an action waits for or failed by, in words.
@@ -156,6 +159,7 @@ pub(super) fn waits_because(machine: &Machine, action: &Action) -> Option<String
 
 /// One action's row.
 pub(super) fn row<'a>(context: &'a Context, machine: &Machine, action: &Action) -> ActionRow<'a> {
+    let is_held = action.outcome == ActionOutcome::Held;
     ActionRow {
         id: format!("{}#{}", machine.id, action.id),
         machine: machine.id.to_string(),
@@ -165,16 +169,18 @@ pub(super) fn row<'a>(context: &'a Context, machine: &Machine, action: &Action) 
             service_of(context, machine)
         },
         at: action.at,
-        kind: action.act.as_str(),
+        kind: name_of(machine, action, context.handle.clock().now()),
         seat: action.license,
         outcome: action.outcome.as_str(),
         attempts: action.attempts,
         error: waits_because(machine, action),
         next: (action.outcome == ActionOutcome::Pending && machine.held.is_none())
             .then_some(action.due),
-        held_by: (action.outcome == ActionOutcome::Held)
+        held_by: is_held
             .then(|| action.held.as_ref().map(Hold::by))
             .flatten(),
+        // One that was held before the instant was kept, has been since it was decided.
+        held_at: is_held.then_some(action.held_at.unwrap_or(action.at)),
     }
 }
 

@@ -13,6 +13,7 @@ mod backfill;
 mod context;
 mod erase;
 mod failure;
+mod held_by_order;
 mod history;
 mod issue;
 mod lists;

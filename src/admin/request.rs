@@ -314,6 +314,8 @@ pub enum AdoptionQuery {
     Repair {
         /// How.
         repair: Repair,
+        /// Whether it ends keys: else it only gives.
+        takes: bool,
         purchases: Vec<Differing>,
         author: String,
         reason: String,

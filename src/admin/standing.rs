@@ -1,16 +1,17 @@
 //! Orders for the whole shop, what they and the guard hold, and a person's word on that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::context::{Context, raw};
 use super::failure::Failure;
+use super::held_by_order::by_orders_like;
 use super::issue::known_plan;
 use super::lists::{self, rows_max};
 use super::read;
 use super::request::action_name;
-use super::response::{Changed, Response, changed};
+use super::response::{Changed, Response};
 use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::holding;
@@ -132,7 +133,7 @@ pub(super) fn held(context: &Context, limit: Option<u32>) -> Result<Response, Fa
     })
 }
 
-/// Gives an order for the whole shop.
+/// Gives an order for the whole shop, and tells which actions it holds or lets go.
 pub(super) async fn order(
     context: &Context,
     what: Standing,
@@ -140,6 +141,10 @@ pub(super) async fn order(
     reason: String,
 ) -> Result<Response, Failure> {
     check(context, &what)?;
+    let (before, after) = (what.clone(), what.clone());
+    let before = context
+        .read(move |context| by_orders_like(context, &before))
+        .await?;
     give(context, what, author, reason).await?;
     let concerned = context
         .read(|context| Ok(view::ids(context.handle.reader(), holding::is_concerned)?))
@@ -155,7 +160,16 @@ pub(super) async fn order(
     context
         .submit_all(concerned.iter().map(wake).collect())
         .await?;
-    Ok(changed(concerned, 0, 0))
+    let after = context
+        .read(move |context| by_orders_like(context, &after))
+        .await?;
+    let differ: Vec<_> = before.symmetric_difference(&after).collect();
+    let machines: BTreeSet<String> = differ.iter().map(|(m, _)| m.to_string()).collect();
+    Ok(Response::Changed(Changed {
+        machines: machines.into_iter().collect(),
+        actions: Some(u32::try_from(differ.len()).unwrap_or(u32::MAX)),
+        ..Changed::default()
+    }))
 }
 
 /// Keeps an order.

@@ -2,6 +2,7 @@
 
 mod matches;
 mod newest;
+mod strangers;
 
 pub use matches::{Matches, matches};
 
@@ -13,10 +14,9 @@ use super::licenses::{LicenseIndex, found};
 use super::parcel::AdoptedPurchase;
 use super::report::{AdoptionReport, ReportRow, last_four};
 use super::table::KeyTable;
-use crate::domain::action::GrantStatus;
 use crate::domain::adoption::{
-    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, is_unread, labels_with,
-    note_seats,
+    Asking, Class, Examined, FoundLicense, Judged, Remark, Repair, Template, is_unread,
+    labels_with, note_seats,
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
@@ -180,23 +180,8 @@ pub struct Judgement {
     pub moves: Vec<AdoptedPurchase>,
     /// The keys of what is not moved now: its next event may come before the next run.
     pub waiting: Vec<AdoptedPurchase>,
-    /// Purchases that have a license from here and a working one of somebody else's, with when the youngest was made.
+    /// Purchases that have a license from here and a working one of somebody else's, with when that was made.
     pub strangers: Vec<(MachineId, Timestamp)>,
-}
-
-/// When the youngest working license was made that carries the name of a purchase with a license from here.
-fn youngest_stranger(
-    candidate: &Candidate,
-    own: &[FoundLicense],
-) -> Option<(MachineId, Timestamp)> {
-    let grants = &candidate.machine.grants;
-    let made_here = grants.iter().any(|g| !g.adopted);
-    let stranger = |l: &&FoundLicense| !grants.iter().any(|g| g.key == l.key);
-    let live = own
-        .iter()
-        .filter(|l| made_here && l.status == Some(GrantStatus::Live));
-    let made = live.filter(stranger).filter_map(|l| l.made).max()?;
-    Some((candidate.machine.id.clone(), made))
 }
 
 impl Candidate {
@@ -264,7 +249,8 @@ pub fn judge(
             continue;
         };
         report.add(row(candidate, &examined, &judged));
-        strangers.extend(youngest_stranger(candidate, &own));
+        let made = strangers::made(&candidate.machine, &own);
+        strangers.extend(made.map(|at| (candidate.machine.id.clone(), at)));
         if shop.asking == Asking::Adoption && judged.waits.is_some() && !own.is_empty() {
             let noted = note_seats(&candidate.due, own.clone(), shop.now);
             waiting.push(candidate.purchase(Vec::new(), noted));
@@ -343,12 +329,22 @@ pub fn object_named(label: &str) -> Option<&str> {
 
 /// A key that works and whose label names a purchase that Stripe does not list, or that was never paid.
 #[must_use]
-pub fn stray(shop: &Shop<'_>, object: &str, license: &FoundLicense) -> ReportRow {
+pub fn stray(
+    shop: &Shop<'_>,
+    gathered: &Gathered,
+    object: &str,
+    license: &FoundLicense,
+) -> ReportRow {
+    let is_checkout = ObjectId::from(object).kind() == ObjectKind::Session;
+    let no_checkout = is_checkout.then_some(Remark::NoCheckout);
+    let is_unpaid = gathered.unpaid.contains(object);
+    let remark = is_unpaid.then_some(Remark::Unpaid).or(no_checkout);
     let judged = Judged {
         class: Class::KeyWithoutPayment,
         waits: None,
         unread: false,
         keys: (1, 0),
+        remark,
         repair: None,
     };
     ReportRow {

@@ -1,7 +1,7 @@
 //! What was read of Stripe's lists, by purchase: one per subscription, one per paid session without a subscription, one per
 //! paid invoice without either. Pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -33,6 +33,8 @@ pub struct Gathered {
     pub purchases: BTreeMap<String, ShownPurchase>,
     /// Ids of their objects, each with its purchase.
     pub names: HashMap<String, String>,
+    /// Sessions and invoices without a subscription that are listed and not paid: they are no purchases.
+    pub unpaid: HashSet<String>,
     /// Refunds and disputes that belong to none of them.
     pub loose: usize,
 }
@@ -75,7 +77,7 @@ impl Gatherer {
                     self.put(list, object, &subscription, Kind::Subscription);
                 }
                 None if object["status"] == "paid" => self.invoices.push(object.clone()),
-                None => {}
+                None => self.unpaid(object),
             },
             List::Events => {}
             List::Refunds | List::Disputes => self.money.push((list, object.clone())),
@@ -117,7 +119,7 @@ impl Gatherer {
         let purchase = match (object["mode"].as_str(), reference(&object["subscription"])) {
             (_, Some(subscription)) => subscription,
             (Some("payment"), None) if paid => id.clone(),
-            _ => return,
+            _ => return self.unpaid(object),
         };
         let kind = if purchase == id {
             Kind::Payment
@@ -131,6 +133,13 @@ impl Gatherer {
             }
         }
         self.put(List::Sessions, object, &purchase, kind);
+    }
+
+    /// Notes what is listed and not paid, by its own names.
+    fn unpaid(&mut self, object: &Value) {
+        let names = [&object["id"], &object["payment_intent"]];
+        let names = names.into_iter().filter_map(reference);
+        self.gathered.unpaid.extend(names);
     }
 
     fn name(&mut self, id: &str, purchase: &str) {
@@ -263,6 +272,8 @@ mod tests {
                 .collect();
             assert_eq!(told, [("cs_2", 3), ("in_3", 1), ("sub_1", 4)]);
             assert_eq!(gathered.loose, 1);
+            let unpaid = std::collections::BTreeSet::from_iter(&gathered.unpaid);
+            assert_eq!(unpaid.into_iter().collect::<Vec<_>>(), ["cs_3", "in_4"]);
             let sub = &gathered.purchases["sub_1"];
             assert_eq!((sub.kind, sub.livemode), (Kind::Subscription, Some(true)));
             assert!(sub.metadata["order"].contains("7"));

@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 
 use super::progress::{Progress, ReadPart};
-use super::read::ReadSoFar;
+use super::so_far::{ReadSoFar, Trouble, WAIT_MAX};
 use crate::clock::pause;
 use crate::domain::action::GrantStatus;
 use crate::domain::adoption::FoundLicense;
@@ -23,7 +24,6 @@ const LABELS_AT_ONCE: usize = 50;
 /// How often one call is tried.
 const TRIES_MAX: u32 = 10;
 const FIRST_WAIT: Span = Span::from_ms(250);
-const WAIT_MAX: Span = Span::from_s(30);
 /// What the reading is called.
 const WHAT: &str = "licenses";
 
@@ -131,7 +131,7 @@ pub struct Crawl<'a> {
     throttle: Throttle,
     share: Share,
     progress: &'a mut Progress,
-    watch: &'a mut (dyn FnMut(ReadSoFar) + Send),
+    watch: &'a mut (dyn FnMut(ReadSoFar<'_>) + Send),
     /// Labels that were read before: a digest of the key, and one of the label.
     remembered: BTreeMap<u64, u64>,
     /// Labels that this run, or one that was killed, read.
@@ -140,6 +140,8 @@ pub struct Crawl<'a> {
     pub fresh: Vec<(u64, u64)>,
     /// Calls so far.
     pub calls: u64,
+    /// What was last told of why it stands still.
+    told: String,
 }
 
 impl<'a> Crawl<'a> {
@@ -148,7 +150,7 @@ impl<'a> Crawl<'a> {
         client: &'a Client,
         (throttle, share): (Throttle, Share),
         progress: &'a mut Progress,
-        watch: &'a mut (dyn FnMut(ReadSoFar) + Send),
+        watch: &'a mut (dyn FnMut(ReadSoFar<'_>) + Send),
         remembered: &[(u64, u64)],
         kept: &[ReadPart],
     ) -> Self {
@@ -166,6 +168,7 @@ impl<'a> Crawl<'a> {
             texts: labels.flatten().cloned().collect(),
             fresh: Vec::new(),
             calls: 0,
+            told: String::new(),
         }
     }
 
@@ -202,7 +205,9 @@ impl<'a> Crawl<'a> {
         app: &AppId,
         key: &LicenseKey,
     ) -> Result<Option<String>, CrawlError> {
-        let (license, calls) = get(self.client, (&self.throttle, self.share), app, key).await?;
+        let (tell, _) = unbounded_channel();
+        let pace = (&self.throttle, self.share);
+        let (license, calls) = get(self.client, pace, app, key, &tell).await?;
         self.calls += calls;
         Ok(license.and_then(|l| l.label))
     }
@@ -230,6 +235,7 @@ impl<'a> Crawl<'a> {
                         what: WHAT,
                         read,
                         calls,
+                        trouble: None,
                     });
                     (wait, tries, pages) = (FIRST_WAIT, 0, pages + 1);
                     match page.cursor {
@@ -258,11 +264,27 @@ impl<'a> Crawl<'a> {
                     if tries >= TRIES_MAX {
                         return Err(CrawlError::Unanswered(why));
                     }
+                    self.stands_still(&why);
                     pause(wait.max(after).min(WAIT_MAX)).await;
                     wait = Span::from_ms(wait.ms() * 2).min(WAIT_MAX);
                 }
             }
         }
+    }
+
+    /// Says once why it stands still.
+    fn stands_still(&mut self, why: &str) {
+        if self.told == why {
+            return;
+        }
+        self.told = why.to_owned();
+        let trouble = Trouble::of("the license service", why, FIRST_WAIT, TRIES_MAX);
+        (self.watch)(ReadSoFar {
+            what: WHAT,
+            read: 0,
+            calls: self.calls,
+            trouble: Some(&trouble),
+        });
     }
 
     /// Reads licenses by themselves, for their labels.
@@ -275,18 +297,26 @@ impl<'a> Crawl<'a> {
         let (mut reads, mut news) = (JoinSet::new(), Vec::new());
         let total = unread.len();
         let mut read = 0;
+        let (tell, mut troubles) = unbounded_channel();
         loop {
             while reads.len() < READS_AT_ONCE
                 && let Some(license) = unread.pop()
             {
                 let (client, throttle) = (self.client.clone(), self.throttle.clone());
                 let share = self.share;
-                let app = app.clone();
-                reads.spawn(
-                    async move { get(&client, (&throttle, share), &app, &license.key).await },
-                );
+                let (app, tell) = (app.clone(), tell.clone());
+                reads.spawn(async move {
+                    get(&client, (&throttle, share), &app, &license.key, &tell).await
+                });
             }
-            let Some(joined) = reads.join_next().await else {
+            let joined = tokio::select! {
+                joined = reads.join_next() => joined,
+                Some(why) = troubles.recv() => {
+                    self.stands_still(&why);
+                    continue;
+                }
+            };
+            let Some(joined) = joined else {
                 break;
             };
             let (license, calls) = joined.map_err(|e| CrawlError::Unanswered(e.to_string()))??;
@@ -308,6 +338,7 @@ impl<'a> Crawl<'a> {
                     what: "labels",
                     read,
                     calls,
+                    trouble: None,
                 });
             }
         }
@@ -321,6 +352,7 @@ async fn get(
     (throttle, share): (&Throttle, Share),
     app: &AppId,
     key: &LicenseKey,
+    tell: &UnboundedSender<String>,
 ) -> Result<(Option<License>, u64), CrawlError> {
     let (mut wait, mut calls) = (FIRST_WAIT, 0);
     loop {
@@ -344,6 +376,8 @@ async fn get(
                 if calls >= u64::from(TRIES_MAX) {
                     return Err(CrawlError::Unanswered(why));
                 }
+                // Whoever does not listen any more needs not to know.
+                let _ = tell.send(why);
                 pause(wait.max(after).min(WAIT_MAX)).await;
                 wait = Span::from_ms(wait.ms() * 2).min(WAIT_MAX);
             }

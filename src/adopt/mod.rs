@@ -18,6 +18,7 @@ mod progress;
 mod read;
 mod report;
 mod run;
+mod so_far;
 pub mod table;
 
 pub use crate::engine::record::waiting::AdoptedLicense;
@@ -25,14 +26,15 @@ pub use backdate::List;
 pub use examine::{Judgement, Shop, examined};
 pub use gather::Gatherer;
 pub use known::KnownShop;
-pub use licenses::LicenseIndex;
+pub use licenses::{CrawlError, LicenseIndex};
 pub use parcel::{AdoptedPurchase, delivered, read_again};
 pub use pending::PendingEvents;
 pub use progress::Progress;
-pub use read::{ANSWER_BYTES_MAX, ReadError, ReadSoFar};
+pub use read::{ANSWER_BYTES_MAX, ReadError};
 pub use report::{AdoptionReport, ReportRow, last_four};
 // What a `Question` is made of.
 pub use crate::effects::services::list_client_at;
 pub use crate::effects::stripe::Client as StripeClient;
 pub use crate::effects::throttle::Share;
 pub use run::{Found, LicenseList, LookError, Question, changed, look};
+pub use so_far::{ReadSoFar, Trouble};

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::backdate::List;
 use super::progress::{self, Progress, ReadPart};
+use super::so_far::{ReadSoFar, Trouble, WAIT_MAX};
 use crate::clock::pause;
 use crate::domain::fact::{APP_ID_KEY, CHECKOUT_KEY};
 use crate::domain::time::{Span, Timestamp};
@@ -21,7 +22,6 @@ const IN_FLIGHT: usize = 2;
 const TRIES_MAX: u32 = 10;
 /// The wait after the first try; each further one doubles it, up to [`WAIT_MAX`].
 const FIRST_WAIT: Span = Span::from_ms(500);
-const WAIT_MAX: Span = Span::from_s(30);
 /// How often a list whose cursor is gone is begun again below the last object.
 const RESTARTS_MAX: u32 = 50;
 /// The most pages of one list: 10 million objects. What is longer does not end.
@@ -53,25 +53,16 @@ pub enum ReadError {
     Progress(#[from] io::Error),
 }
 
-/// How far a reading is, for whoever watches.
-#[derive(Clone, Copy, Debug)]
-pub struct ReadSoFar {
-    /// What is read.
-    pub what: &'static str,
-    /// How many of it.
-    pub read: usize,
-    /// Calls to Stripe so far.
-    pub calls: u64,
-}
-
 /// Reads lists of one account.
 pub struct Lists<'a> {
     client: &'a Client,
     throttle: Throttle,
     progress: &'a mut Progress,
-    watch: &'a mut (dyn FnMut(ReadSoFar) + Send),
+    watch: &'a mut (dyn FnMut(ReadSoFar<'_>) + Send),
     /// Calls so far.
     pub calls: u64,
+    /// What was last told of why it stands still.
+    told: String,
 }
 
 /// Where a list stands.
@@ -123,7 +114,7 @@ impl<'a> Lists<'a> {
         client: &'a Client,
         reads_per_s: u32,
         progress: &'a mut Progress,
-        watch: &'a mut (dyn FnMut(ReadSoFar) + Send),
+        watch: &'a mut (dyn FnMut(ReadSoFar<'_>) + Send),
     ) -> Self {
         Self {
             client,
@@ -131,6 +122,7 @@ impl<'a> Lists<'a> {
             progress,
             watch,
             calls: 0,
+            told: String::new(),
         }
     }
 
@@ -208,7 +200,12 @@ impl<'a> Lists<'a> {
 
     fn said(&mut self, what: &'static str, read: usize) {
         let calls = self.calls;
-        (self.watch)(ReadSoFar { what, read, calls });
+        (self.watch)(ReadSoFar {
+            what,
+            read,
+            calls,
+            trouble: None,
+        });
     }
 
     async fn page(&mut self, list: List, place: &Place, expands: bool) -> Result<Got, ReadError> {
@@ -295,6 +292,21 @@ impl<'a> Lists<'a> {
         }
     }
 
+    /// Says once why it stands still.
+    fn stands_still(&mut self, list: List, why: &str) {
+        if self.told == why {
+            return;
+        }
+        self.told = why.to_owned();
+        let trouble = Trouble::of("Stripe", why, FIRST_WAIT, TRIES_MAX);
+        (self.watch)(ReadSoFar {
+            what: list.as_str(),
+            read: 0,
+            calls: self.calls,
+            trouble: Some(&trouble),
+        });
+    }
+
     /// One call, tried again while that can help.
     async fn get(
         &mut self,
@@ -304,7 +316,7 @@ impl<'a> Lists<'a> {
     ) -> Result<Got, ReadError> {
         let mut wait = FIRST_WAIT;
         let mut said = String::new();
-        for _ in 0..TRIES_MAX {
+        for left in (0..TRIES_MAX).rev() {
             let pass = self.throttle.pass(Share::Actions).await;
             self.calls += 1;
             let answer = self.client.get(path, query, None).await;
@@ -321,6 +333,10 @@ impl<'a> Lists<'a> {
                 }
                 Answer::Again { after, why, .. } => {
                     said = why;
+                    if left == 0 {
+                        break;
+                    }
+                    self.stands_still(list, &said);
                     pause(wait.max(after.unwrap_or(Span::ZERO)).min(WAIT_MAX)).await;
                     wait = Span::from_ms(wait.ms().saturating_mul(2)).min(WAIT_MAX);
                 }

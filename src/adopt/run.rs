@@ -12,7 +12,8 @@ use super::gather::{Gathered, Gatherer};
 use super::known::KnownShop;
 use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
 use super::progress::{Progress, ReadPart};
-use super::read::{Lists, ReadError, ReadSoFar};
+use super::read::{Lists, ReadError};
+use super::so_far::ReadSoFar;
 use super::table::KeyTable;
 use crate::domain::adoption::{Asking, FoundLicense, Template};
 use crate::domain::id::{AppId, Scope, SourceName};
@@ -99,14 +100,14 @@ pub enum LookError {
     Licenses(#[from] CrawlError),
 }
 
-/// Looks at a shop. The lines of `table` that name nothing are refused in it.
+/// Looks at a shop. The lines of `table` that name nothing here stay in it, with the reason.
 ///
 /// # Errors
 /// [`LookError`].
 pub async fn look(
     question: &Question<'_>,
     table: &mut KeyTable,
-    watch: &mut (dyn FnMut(ReadSoFar) + Send),
+    watch: &mut (dyn FnMut(ReadSoFar<'_>) + Send),
 ) -> Result<Found, LookError> {
     let (mut progress, kept, began) = match question.progress {
         Some(path) => {
@@ -139,7 +140,7 @@ pub async fn look(
         read_strays(question, &mut licenses, &matched, &mut crawl).await?;
         matched.suggest(&licenses);
         found.judged = examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
-        found.unlabelled = strays(question, &licenses, &matched, &mut found);
+        found.unlabelled = strays(question, &licenses, &matched, &gathered, &mut found);
         found.labels = std::mem::take(&mut crawl.fresh);
         calls = crawl.calls;
     } else {
@@ -180,7 +181,7 @@ pub async fn changed(
     moved: &BTreeSet<String>,
     since: Timestamp,
 ) -> Result<Vec<Value>, LookError> {
-    let (mut progress, mut watch) = (Progress::nowhere(), |_: ReadSoFar| {});
+    let (mut progress, mut watch) = (Progress::nowhere(), |_: ReadSoFar<'_>| {});
     let mut lists = Lists::new(
         question.stripe,
         question.reads_per_s,
@@ -210,7 +211,7 @@ async fn stripe(
     question: &Question<'_>,
     progress: &mut Progress,
     kept: &[ReadPart],
-    watch: &mut (dyn FnMut(ReadSoFar) + Send),
+    watch: &mut (dyn FnMut(ReadSoFar<'_>) + Send),
 ) -> Result<(Gathered, u64), LookError> {
     let mut gatherer = Gatherer::new(question.now);
     let mut lists = Lists::new(question.stripe, question.reads_per_s, progress, watch);
@@ -260,6 +261,7 @@ fn strays(
     question: &Question<'_>,
     licenses: &LicenseIndex,
     matched: &Matches,
+    gathered: &Gathered,
     found_so_far: &mut Found,
 ) -> usize {
     let mut unlabelled = 0;
@@ -271,7 +273,7 @@ fn strays(
         let object = license.label.as_deref().and_then(examine::object_named);
         match object {
             Some(object) => {
-                let row = examine::stray(&question.shop(), object, &license);
+                let row = examine::stray(&question.shop(), gathered, object, &license);
                 found_so_far.judged.report.add(row);
             }
             None => unlabelled += 1,

@@ -1,9 +1,14 @@
-//! The vendor's own table of purchases and keys: CSV with a header, columns in any order.
+//! The vendor's own table of purchases and keys: CSV with a header, columns in any order, separated by commas, semicolons or tabs.
+
+mod header;
+mod quotes;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::domain::id::LicenseKey;
+use header::{Columns, separator_of};
+use quotes::closed;
 
 /// The largest table that is read, in bytes: some 400,000 lines.
 pub const TABLE_BYTES_MAX: u64 = 32 << 20;
@@ -23,6 +28,8 @@ pub struct TableRow {
     pub key: LicenseKey,
     /// The customer's address: a suggestion, never used by itself.
     pub email: Option<String>,
+    /// Why the sources that were asked so far have no use for it: another one may.
+    pub unused: Option<BadLine>,
 }
 
 /// What is wrong with a line, or with what it names.
@@ -30,6 +37,8 @@ pub struct TableRow {
 pub enum BadLine {
     /// It is no CSV.
     Unreadable(String),
+    /// A quote opens on it and does not close.
+    Unclosed,
     /// It names no purchase and no address.
     NoId,
     /// It names no key.
@@ -42,6 +51,8 @@ pub enum BadLine {
     KeyTwice(u64),
     /// Stripe does not list the purchase, or nothing was paid for it.
     NotAtStripe,
+    /// Stripe lists the purchase, and it is not paid.
+    NotPaid,
     /// The license service does not list the key.
     NotAtService,
     /// Another purchase holds the key already.
@@ -52,6 +63,7 @@ impl fmt::Display for BadLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable(why) => write!(f, "it cannot be read: {why}"),
+            Self::Unclosed => f.write_str("a quote opens on it and does not close"),
             Self::NoId => f.write_str("it names no purchase: `stripe_id` is empty"),
             Self::NoKey => f.write_str("it names no key: `license_key` is empty"),
             Self::TooLong => write!(f, "a field is longer than {FIELD_LEN_MAX} bytes"),
@@ -62,6 +74,7 @@ impl fmt::Display for BadLine {
                 write!(f, "line {line} gives the same key to another purchase")
             }
             Self::NotAtStripe => f.write_str("Stripe lists no paid purchase of this id"),
+            Self::NotPaid => f.write_str("Stripe lists the purchase, and it is not paid"),
             Self::NotAtService => f.write_str("the license service lists no such key"),
             Self::Held => f.write_str("another purchase holds this key already"),
         }
@@ -73,8 +86,12 @@ impl fmt::Display for BadLine {
 pub struct KeyTable {
     /// The lines that say something.
     pub rows: Vec<TableRow>,
-    /// The others, by number.
+    /// The others, by number: the first of them.
     pub bad: Vec<(u64, BadLine)>,
+    /// How many further ones there are.
+    pub more_bad: usize,
+    /// How many lines there are, the header and blank ones aside.
+    pub lines: usize,
 }
 
 impl KeyTable {
@@ -82,7 +99,24 @@ impl KeyTable {
     pub fn refuse(&mut self, line: u64, why: BadLine) {
         if self.bad.len() < BAD_LINES_MAX {
             self.bad.push((line, why));
+        } else {
+            self.more_bad += 1;
         }
+    }
+
+    /// Refuses the lines for which no source had a use. After that every bad line is known.
+    pub fn close(&mut self) {
+        for row in std::mem::take(&mut self.rows) {
+            if let Some(why) = row.unused {
+                self.refuse(row.line, why);
+            }
+        }
+    }
+
+    /// How many lines cannot be used, as far as is known.
+    #[must_use]
+    pub fn bad_lines(&self) -> usize {
+        self.bad.len() + self.more_bad
     }
 }
 
@@ -92,40 +126,35 @@ pub enum TableError {
     /// The header.
     #[error("the first line must name the columns `stripe_id` and `license_key`; `{0}` is missing")]
     Column(&'static str),
+    /// The header names a column twice: which one is meant cannot be known.
+    #[error("the first line names `{name}` twice, as column {first} and as column {second}")]
+    Doubled {
+        /// The column.
+        name: &'static str,
+        /// Where it stands first, from 1.
+        first: usize,
+        /// Where it stands again.
+        second: usize,
+    },
     /// No CSV at all.
     #[error("it cannot be read as CSV: {0}")]
     Unreadable(String),
 }
 
-/// Where each column stands.
-struct Columns {
-    id: usize,
-    key: usize,
-    email: Option<usize>,
-}
-
-impl Columns {
-    fn of(header: &csv::ByteRecord) -> Result<Self, TableError> {
-        let names: Vec<String> = header
-            .iter()
-            .map(|name| String::from_utf8_lossy(name).trim().to_lowercase())
-            .collect();
-        let at = |wanted: &str| names.iter().position(|name| name == wanted);
-        Ok(Self {
-            id: at("stripe_id").ok_or(TableError::Column("stripe_id"))?,
-            key: at("license_key").ok_or(TableError::Column("license_key"))?,
-            email: at("email"),
-        })
-    }
-}
-
-/// Reads a table: a byte order mark, CRLF, quotes, blank lines and further columns are all the same to it.
+/// Reads a table: a byte order mark, CRLF, quotes, blank lines, further columns and semicolons or tabs between them are all
+/// the same to it.
 ///
 /// # Errors
 /// When it has no usable header.
 pub fn read(bytes: &[u8]) -> Result<KeyTable, TableError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let blank = bytes.iter().take_while(|b| b.is_ascii_whitespace()).count();
+    let header = bytes[blank..].split(|b| *b == b'\n').next();
+    let separator = separator_of(&String::from_utf8_lossy(header.unwrap_or_default()));
+    let closed = closed(bytes, separator);
+    let bytes = &closed.bytes[..];
     let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
         .flexible(true)
         .trim(csv::Trim::All)
         .from_reader(bytes);
@@ -134,6 +163,10 @@ pub fn read(bytes: &[u8]) -> Result<KeyTable, TableError> {
         .map_err(|e| TableError::Unreadable(e.to_string()))?;
     let columns = Columns::of(header)?;
     let (mut table, mut given) = (KeyTable::default(), BTreeMap::new());
+    for line in closed.unclosed {
+        table.lines += 1;
+        table.refuse(line, BadLine::Unclosed);
+    }
     let mut record = csv::ByteRecord::new();
     let mut lines = Lines {
         bytes,
@@ -141,7 +174,9 @@ pub fn read(bytes: &[u8]) -> Result<KeyTable, TableError> {
         line: 1,
     };
     loop {
-        match reader.read_byte_record(&mut record) {
+        let read = reader.read_byte_record(&mut record);
+        table.lines += usize::from(!matches!(read, Ok(false)));
+        match read {
             Ok(false) => return Ok(table),
             Ok(true) => {
                 let line = lines.at(record.position());
@@ -218,6 +253,7 @@ fn row(
         stripe_id,
         key: LicenseKey::new(key),
         email,
+        unused: None,
     }))
 }
 
@@ -243,6 +279,8 @@ mod tests {
             "stripe_id,license_key\r\nsub_1,AAAA\r\ncs_2,BBBB\r\n",
             "\u{feff}\"License_Key\", Stripe_ID ,note\nAAAA,sub_1,\"a, \"\"b\"\"\"\n\"BBBB\",cs_2",
             "email,license_key,stripe_id\na@b.c,AAAA,sub_1\n,BBBB,cs_2\n",
+            "stripe_id;license_key;\"note, of ours\"\nsub_1;AAAA;\"a;b\"\ncs_2;BBBB;c,d\n",
+            "\"license_key\"\t\"stripe_id\"\r\nAAAA\tsub_1\r\nBBBB\tcs_2\r\n",
         ] {
             assert_eq!(rows(text.as_bytes()), expected, "{text}");
         }
@@ -277,7 +315,8 @@ mod tests {
         for (text, missing) in [
             ("", "stripe_id"),
             ("sub_1,AAAA\n", "stripe_id"),
-            ("stripe_id;license_key\n", "stripe_id"),
+            ("stripe_id|license_key\n", "stripe_id"),
+            ("stripe_id;key\n", "license_key"),
             ("stripe_id,key\n", "license_key"),
         ] {
             assert_eq!(
@@ -286,5 +325,47 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_quote_that_does_not_close_swallows_nothing_but_its_line() {
+        for (text, line, left) in [
+            (
+                "stripe_id,license_key\nsub_1,\"AAAA\nsub_2,BBBB\nsub_3,CCCC\n",
+                2,
+                [3, 4],
+            ),
+            (
+                "stripe_id,license_key\nsub_1,AAAA\nsub_2,\"BBBB\nsub_3,\"CCCC\"\n",
+                3,
+                [2, 4],
+            ),
+        ] {
+            let table = read(text.as_bytes()).unwrap();
+            assert_eq!(table.bad, [(line, BadLine::Unclosed)]);
+            let lines: Vec<u64> = table.rows.iter().map(|r| r.line).collect();
+            assert_eq!(lines, left);
+        }
+    }
+
+    #[test]
+    fn a_column_that_is_named_twice_is_refused_with_both_places() {
+        let refused = read(b"stripe_id,license_key,note,License_Key\nsub_1,AAAA,,BBBB\n");
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "the first line names `license_key` twice, as column 2 and as column 4"
+        );
+        assert_eq!(
+            rows(b"note,stripe_id,license_key,note\n,sub_1,AAAA,\n").len(),
+            1
+        );
+    }
+
+    #[test]
+    fn bad_lines_that_are_not_kept_are_counted() {
+        let mut text = "stripe_id,license_key\n".to_owned();
+        text.extend((0..1_003).map(|_| "sub_1,\n"));
+        let table = read(text.as_bytes()).unwrap();
+        assert_eq!((table.bad.len(), table.bad_lines()), (1_000, 1_003));
     }
 }

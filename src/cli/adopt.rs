@@ -4,6 +4,7 @@ mod print;
 mod repair;
 mod second_pass;
 mod shop;
+mod trouble;
 
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ use crate::admin::{AdoptionQuery, Failure, Request, Response};
 use crate::adopt::table::{self, KeyTable};
 use crate::adopt::{AdoptionReport, Found};
 use crate::domain::adoption::{Asking, Class};
+use crate::domain::words::counted;
 use crate::secret::Secret;
 
 /// Where Stripe's and AuthForge's APIs are, where no config says so.
@@ -114,14 +116,15 @@ pub(super) fn adopt(config: &Path, args: &AdoptArgs) -> Result<(), Failure> {
     let mut table = read_table(args.read.csv.as_deref())?;
     let source = args.source.as_deref();
     let mut found = shop::installed(config, source, &args.read, Asking::Adoption, &mut table)?;
-    print::bad_lines(&table);
+    print::bad_lines(&mut table, &args.read);
     print::aside(&found);
     if args.apply {
         let to_do: usize = found.iter().map(|f| f.judged.moves.len()).sum();
         let expected = args.expect.unwrap_or_default();
         if expected != to_do {
             return Err(Failure::input(format!(
-                "{to_do} purchases are to do, not {expected}: nothing was changed"
+                "{}, not {expected}: nothing was changed",
+                counted(to_do, "purchase is to do", "purchases are to do")
             ))
             .hint("look at `keyward adopt` again, and give its number"));
         }
@@ -142,9 +145,13 @@ fn undo(config: &Path, json: bool) -> Result<(), Failure> {
         return report::json(&changed);
     }
     report::say(&format!(
-        "{} adopted purchases are forgotten, and the keys that were noted for {} others",
-        changed.machines.len(),
-        changed.noted.unwrap_or_default()
+        "{} forgotten, and the keys that were noted for {}",
+        counted(
+            changed.machines.len(),
+            "adopted purchase is",
+            "adopted purchases are"
+        ),
+        counted(changed.noted.unwrap_or_default(), "other", "others")
     ));
     Ok(())
 }
@@ -162,7 +169,7 @@ pub(super) fn audit(config: &Path, args: &AuditArgs) -> Result<(), Failure> {
             shop::installed(config, source, &args.read, Asking::Audit, &mut table)?
         }
     };
-    print::bad_lines(&table);
+    print::bad_lines(&mut table, &args.read);
     print::aside(&found);
     match args.repair {
         Some(class) => repair::repair(config, class, args, found),
@@ -196,14 +203,9 @@ fn read_table(path: Option<&Path>) -> Result<KeyTable, Failure> {
         .hint("split it, and adopt part by part"));
     }
     let bytes = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
-    let read = table::read(&bytes).map_err(|e| {
-        wrong(e.to_string()).hint("the first line names the columns: stripe_id,license_key,email")
-    })?;
-    report::say(&format!(
-        "{}: {} lines, {} of them cannot be used",
-        path.display(),
-        read.rows.len() + read.bad.len(),
-        read.bad.len()
-    ));
-    Ok(read)
+    table::read(&bytes).map_err(|e| {
+        wrong(e.to_string()).hint(
+            "the first line names the columns, with commas, semicolons or tabs between them: stripe_id,license_key,email",
+        )
+    })
 }

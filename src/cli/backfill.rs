@@ -10,6 +10,7 @@ use super::report;
 use crate::admin::{BackfillQuery, Failure, Request, Response};
 use crate::clock::Clock;
 use crate::domain::time::Timestamp;
+use crate::domain::words::counted;
 use crate::effects::backfill::{Backfilled, KEPT};
 
 /// What came of it. Relied on from outside.
@@ -53,7 +54,8 @@ pub(super) fn run(config: &Path, args: &BackfillArgs) -> Result<(), Failure> {
                 let (seen, missing) = (found.seen, found.missing());
                 let (scope, to) = (&part.scope, part.to);
                 report::say(&format!(
-                    "{scope}: read up to {to}: {seen} events, {missing} had not arrived"
+                    "{scope}: read up to {to}: {}, {missing} had not arrived",
+                    counted(seen, "event", "events")
                 ));
                 query.position = Some(next);
             }
@@ -67,8 +69,8 @@ pub(super) fn run(config: &Path, args: &BackfillArgs) -> Result<(), Failure> {
         return report::json(&BackfillResult { since, found });
     }
     report::say(&format!(
-        "{} events since {since}; {} had not arrived",
-        found.seen,
+        "{} since {since}; {} had not arrived",
+        counted(found.seen, "event", "events"),
         found.missing()
     ));
     let rows = found.missing.iter();

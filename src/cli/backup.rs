@@ -9,6 +9,7 @@ use super::report;
 use crate::admin::{Failure, Request, socket};
 use crate::clock::Clock;
 use crate::config::{ByteSize, Config, Env};
+use crate::domain::words::counted;
 use crate::engine::backup::Backups;
 use crate::engine::backup::restore::{self, RestoreError};
 use crate::engine::backup::status::Proven;
@@ -58,7 +59,11 @@ pub(super) fn backup(config_path: &Path, args: &BackupArgs) -> Result<(), Failur
     let (path, size) = (proven.path.display(), ByteSize::from_bytes(proven.bytes));
     let machines = proven.machines;
     report::say(&format!(
-        "{path}: {size}; proven: all {machines} purchases were read from it and compared, as of commit {}",
+        "{path}: {size}; proven: {} read from it and compared, as of commit {}",
+        match machines {
+            1 => "the only purchase was".to_owned(),
+            n => format!("all {n} purchases were"),
+        },
         proven.seq
     ));
     Ok(())
@@ -95,16 +100,16 @@ pub(super) fn restore(config_path: &Path, args: &RestoreArgs) -> Result<(), Fail
     }
     let dir = config.data_dir.display();
     report::say(&format!(
-        "{dir} holds what {} held at {}: {} purchases, commit {}",
+        "{dir} holds what {} held at {}: {}, commit {}",
         args.source.display(),
         done.taken,
-        done.machines,
+        counted(done.machines, "purchase", "purchases"),
         done.seq
     ));
     if done.mails_skipped > 0 {
         report::say(&format!(
-            "{} mails that were due by now are not sent: they may have been sent before",
-            done.mails_skipped
+            "{} that were due by now: not sent, for an earlier run may have sent them",
+            counted(done.mails_skipped, "mail", "mails")
         ));
     }
     if server::uses_embedded(&config) && !done.licenses {

@@ -8,6 +8,7 @@ use super::apply::ApplyArgs;
 use super::ask::{ask, only_row};
 use super::report;
 use crate::admin::{EraseOrder, ErasePlan, EraseQuery, Failure, Request};
+use crate::domain::words::counted;
 
 /// `erase`.
 #[derive(Args, Clone, Debug)]
@@ -53,12 +54,14 @@ pub(super) fn run(config: &Path, args: &EraseArgs) -> Result<(), Failure> {
     let events = plan.events;
     if plan.applied {
         report::say(&format!(
-            "{} purchases and {events} events name nobody any more. Older backups and the commit log still do: docs/operating.md says until when",
-            plan.purchases.len()
+            "{} and {} name nobody any more. Older backups and the commit log still do: docs/operating.md says until when",
+            counted(plan.purchases.len(), "purchase", "purchases"),
+            counted(events, "event", "events")
         ));
     } else {
         report::say(&format!(
-            "nothing was changed; {events} events name the customer. `keyward erase … --apply --expect {} --reason …` erases it",
+            "nothing was changed; {} the customer. `keyward erase … --apply --expect {} --reason …` erases it",
+            counted(events, "event names", "events name"),
             plan.purchases.len()
         ));
     }

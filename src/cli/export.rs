@@ -11,6 +11,7 @@ use super::ask::Conversation;
 use super::history_pages;
 use super::report;
 use crate::admin::{Failure, HistoryEntry, HistoryLine};
+use crate::domain::words::counted;
 use crate::sim::anonymize::Anonymizer;
 
 /// `export`.
@@ -63,11 +64,14 @@ pub fn run(config: &Path, args: &ExportArgs) -> Result<(), Failure> {
         None => all(asked, args.identities(), &mut sink),
     })?;
     sink.finish()?;
-    report::say(&format!("{written} lines; `keyward replay` reads them"));
+    report::say(&format!(
+        "{}; `keyward replay` reads them",
+        counted(written, "line", "lines")
+    ));
     if sink.missing > 0 {
         report::warning(&format!(
-            "{} events are left out: their bodies are not kept any more",
-            sink.missing
+            "{} left out, of which the body is not kept any more",
+            counted(sink.missing, "event is", "events are")
         ));
     }
     Ok(())
@@ -83,8 +87,8 @@ pub(super) fn whole(config: &Path, file: &Path) -> Result<(), Failure> {
     sink.finish()?;
     if sink.missing > 0 {
         report::warning(&format!(
-            "{} events are left out: their bodies are not kept any more",
-            sink.missing
+            "{} left out, of which the body is not kept any more",
+            counted(sink.missing, "event is", "events are")
         ));
     }
     Ok(())

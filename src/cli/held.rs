@@ -14,6 +14,7 @@ use crate::admin::{Compared, Failure, Holding, Request, Response, Settlement};
 use crate::domain::hold::HeldBy;
 use crate::domain::id::{PlanName, SourceName};
 use crate::domain::standing::Standing;
+use crate::domain::words::counted;
 
 /// `held`.
 #[derive(Args, Debug)]
@@ -176,16 +177,24 @@ pub(super) fn resume(config: &Path, args: &ResumeArgs) -> Result<(), Failure> {
 
 fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Failure> {
     let sentence = what.to_string();
+    let holds = matches!(what, Standing::Observe { .. } | Standing::Pause { .. });
     let request = Request::Order {
         what,
         author: author(),
         reason: reason(why)?,
     };
     order(config, request, json, |changed| {
-        match changed.machines.len() {
-            0 => sentence.clone(),
-            1 => format!("{sentence}; 1 purchase with open work is judged by it"),
-            n => format!("{sentence}; {n} purchases with open work are judged by it"),
+        match (changed.actions.unwrap_or_default(), holds) {
+            (0, true) => format!("{sentence}; nothing waited that it holds"),
+            (0, false) => format!("{sentence}; nothing was held by that"),
+            (n, true) => format!(
+                "{sentence}; {} held",
+                counted(n, "action is", "actions are")
+            ),
+            (n, false) => format!(
+                "{sentence}; {} if still needed",
+                counted(n, "held action goes ahead", "held actions go ahead")
+            ),
         }
     })
 }
@@ -226,10 +235,7 @@ pub(super) fn held(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
 }
 
 fn actions(count: u32) -> String {
-    match count {
-        1 => "1 action".to_owned(),
-        n => format!("{n} actions"),
-    }
+    counted(count, "action", "actions")
 }
 
 /// What an order about something else leaves held, and the way out.
@@ -279,14 +285,25 @@ fn list(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
         return Ok(());
     }
     if more > 0 {
-        report::say(&format!("{more} older ones are left out"));
+        report::say(&format!(
+            "{} left out",
+            counted(more, "older one is", "older ones are")
+        ));
     }
     let rows = page::read::<ActionRow>(&rows)?.into_iter().map(|a| {
         let by = a.held_by.map_or("", HeldBy::as_str).to_owned();
-        vec![a.id, a.service, a.kind, by, a.error.unwrap_or_default()]
+        let since = a.held_at.unwrap_or_default();
+        vec![
+            a.id,
+            a.service,
+            a.kind,
+            since,
+            by,
+            a.error.unwrap_or_default(),
+        ]
     });
     report::data(&report::table(
-        &["id", "service", "what", "held by", "because"],
+        &["id", "service", "what", "since", "held by", "because"],
         rows.collect(),
     ));
     Ok(())

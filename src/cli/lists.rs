@@ -11,6 +11,7 @@ use super::show::ShowArgs;
 use super::{report, show};
 use crate::admin::{EventFilter, Failure, Request, Response};
 use crate::domain::machine::LicenseStatus;
+use crate::domain::words::counted;
 
 fn other() -> Failure {
     Failure::ours("the server answered something else")
@@ -129,7 +130,10 @@ fn list(
         return Err(other());
     };
     if more > 0 {
-        report::say(&format!("{more} older ones are left out"));
+        report::say(&format!(
+            "{} left out",
+            counted(more, "older one is", "older ones are")
+        ));
     }
     if json {
         report::json(&rows)?;

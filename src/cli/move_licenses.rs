@@ -13,6 +13,7 @@ use super::{page, report};
 use crate::admin::{Failure, MoveQuery, MoveRow, Request, Response};
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::service_move::{MoveClass, ServiceKind, TellOfKeys};
+use crate::domain::words::counted;
 
 /// Purchases that are ordered about at one time.
 const AT_ONCE: usize = 200;
@@ -63,8 +64,9 @@ pub(super) fn run(config: &Path, args: &MoveArgs) -> Result<(), Failure> {
     if let Some(order) = order {
         if order.expect != report.to_do {
             return Err(Failure::input(format!(
-                "{} purchases are to move, not {}: nothing was changed",
-                report.to_do, order.expect
+                "{}, not {}: nothing was changed",
+                counted(report.to_do, "purchase is to move", "purchases are to move"),
+                order.expect
             ))
             .hint("look at `keyward move-licenses` again, and give its number"));
         }
@@ -187,10 +189,17 @@ fn print(found: &MoveReport, args: &MoveArgs) {
     let new_keys = count(&MoveClass::NewKey);
     if new_keys > 0 {
         report::say(&match (args.tell_customers, found.applied) {
-            (true, _) => format!("{new_keys} customers are mailed their new key"),
-            (false, true) => format!("nobody is told of {new_keys} new keys"),
+            (true, _) => format!(
+                "{} mailed the new key",
+                counted(new_keys, "customer is", "customers are")
+            ),
+            (false, true) => format!(
+                "nobody is told of {}",
+                counted(new_keys, "new key", "new keys")
+            ),
             (false, false) => format!(
-                "nobody is told of {new_keys} new keys; with --tell-customers each is mailed"
+                "nobody is told of {}; with --tell-customers each is mailed",
+                counted(new_keys, "new key", "new keys")
             ),
         });
     }
@@ -199,9 +208,9 @@ fn print(found: &MoveReport, args: &MoveArgs) {
         report::say(&format!("nothing is to move from `{from}`"));
     } else if found.applied {
         report::say(&format!(
-            "{} purchases move; the server makes their licenses, `keyward actions` lists what is left. \
+            "{}; the server makes their licenses, `keyward actions` lists what is left. \
              The licenses at `{from}` are left alone",
-            found.to_do
+            counted(found.to_do, "purchase moves", "purchases move")
         ));
     } else {
         report::say(&format!(

@@ -66,11 +66,19 @@ fn what(args: &OverrideArgs, now: Timestamp) -> Result<OverrideOrder, Failure> {
         return Ok(OverrideOrder::End);
     }
     let mut values = PolicyOverride::default();
+    let mut given = std::collections::BTreeMap::new();
     for text in &args.values {
         let (key, value) = text.split_once('=').ok_or_else(|| {
             Failure::input(format!("`{text}` sets nothing"))
                 .hint("a key and its value, like grace=30d")
         })?;
+        if let Some(earlier) = given.insert(key.trim(), text) {
+            return Err(Failure::input(format!(
+                "`{}` is set twice: `{earlier}` and `{text}`; nothing was changed",
+                key.trim()
+            ))
+            .hint("name each key once"));
+        }
         let set = values.set(key.trim(), value.trim());
         set.map_err(|e| {
             Failure::input(e.to_string()).hint("docs/config.md lists each key's values")

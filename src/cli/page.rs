@@ -155,6 +155,8 @@ pub(super) struct ActionRow {
     pub(super) next: Option<String>,
     #[serde(default)]
     pub(super) held_by: Option<HeldBy>,
+    #[serde(default)]
+    pub(super) held_at: Option<String>,
 }
 
 /// Reads rows back.

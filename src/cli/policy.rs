@@ -15,6 +15,7 @@ use crate::admin::{
 use crate::config::{Config, Env};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::revision::Revision;
+use crate::domain::words::counted;
 
 /// `policy`.
 #[derive(Args, Debug)]
@@ -153,8 +154,8 @@ fn apply(config: &Path, args: &ApplyArgs) -> Result<(), Failure> {
         return report::json(&changed);
     }
     report::say(&format!(
-        "{} purchases are judged by the newest revision from now on",
-        changed.machines.len()
+        "{} judged by the newest revision from now on",
+        counted(changed.machines.len(), "purchase is", "purchases are")
     ));
     Ok(())
 }
@@ -173,8 +174,8 @@ fn previewed(
     }
     report::data(&listed(concerned));
     report::say(&format!(
-        "{} purchases would change; nothing was done. --yes does it",
-        concerned.len()
+        "{} would change; nothing was done. --yes does it",
+        counted(concerned.len(), "purchase", "purchases")
     ));
     Ok(())
 }

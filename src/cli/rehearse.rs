@@ -14,6 +14,7 @@ use super::export;
 use super::report::{self, BOLD, styled};
 use super::whatif::{self, WhatifArgs};
 use crate::admin::Failure;
+use crate::domain::words::counted;
 
 /// `rehearse`.
 #[derive(Args, Debug)]
@@ -113,10 +114,11 @@ pub(super) fn run(config: &Path, named: Option<&Path>, args: &RehearseArgs) -> R
     }
     match answer.differ.len() {
         0 => Ok(()),
-        n => Err(
-            Failure::input(format!("{n} purchases would come out otherwise"))
-                .hint("read what the new version says it changed; until then stay with this one"),
-        ),
+        n => Err(Failure::input(format!(
+            "{} would come out otherwise",
+            counted(n, "purchase", "purchases")
+        ))
+        .hint("read what the new version says it changed; until then stay with this one")),
     }
 }
 
@@ -201,8 +203,9 @@ fn compare(
 fn text(answer: &Rehearsal) -> String {
     let differ = answer.differ.len();
     let mut out = format!(
-        "{} instead of this version: {differ} of {} purchases would come out otherwise\n",
-        answer.binary, answer.machines
+        "{} instead of this version: {differ} of {} would come out otherwise\n",
+        answer.binary,
+        counted(answer.machines, "purchase", "purchases")
     );
     for d in &answer.differ {
         let customer = d
@@ -246,9 +249,10 @@ fn sentence(outcome: &Outcome) -> String {
     let mails = outcome.mails.iter().filter(|m| m.status == "sent").count();
     let parts: Vec<String> = [state].into_iter().chain(licenses).collect();
     format!(
-        "{}; {} licenses made, {mails} mails",
+        "{}; {} made, {}",
         parts.join("; "),
-        outcome.licenses_created
+        counted(outcome.licenses_created, "license", "licenses"),
+        counted(mails, "mail", "mails")
     )
 }
 

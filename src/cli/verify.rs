@@ -9,6 +9,7 @@ use super::report;
 use super::store::check_licenses;
 use crate::admin::{Failure, Request, Verified, WrongEntry};
 use crate::config::{Config, Env};
+use crate::domain::words::counted;
 use crate::server::uses_embedded;
 
 /// What the store of licenses is called in sentences.
@@ -109,9 +110,11 @@ fn print(verified: &Verified) {
         ""
     };
     let licenses = verified.licenses.map_or(String::new(), |n| {
-        format!("; {SERVICE_STORE}: {n} licenses")
+        format!("; {SERVICE_STORE}: {}", counted(n, "license", "licenses"))
     });
     report::say(&format!(
-        "{keys} keys, {machines} purchases{licenses}{fits}"
+        "{}, {}{licenses}{fits}",
+        counted(keys, "key", "keys"),
+        counted(machines, "purchase", "purchases")
     ));
 }

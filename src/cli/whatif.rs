@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Env};
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
+use crate::domain::words::counted;
 use crate::engine::input::Rules;
 use crate::sim::compare::{Both, Difference, Happening, Mail, Totals};
 use crate::sim::parallel;
@@ -74,8 +75,8 @@ pub fn run(new: Option<&Path>, args: &WhatifArgs) -> Result<(), Failure> {
     })?;
     if answer.missing > 0 {
         report::warning(&format!(
-            "{} events are left out: their bodies are not kept any more",
-            answer.missing
+            "{} left out, of which the body is not kept any more",
+            counted(answer.missing, "event is", "events are")
         ));
     }
     match args.format {
@@ -168,8 +169,11 @@ fn text(answer: &WhatifReport) -> String {
         .map_or_else(|| "the beginning".to_owned(), |s| s.to_string());
     let totals = &answer.totals;
     let mut out = format!(
-        "{} instead of the revisions in force, from {since} to {}: {} of {} purchases would have gone otherwise\n",
-        answer.config, answer.until, totals.differ, totals.machines
+        "{} instead of the revisions in force, from {since} to {}: {} of {} would have gone otherwise\n",
+        answer.config,
+        answer.until,
+        totals.differ,
+        counted(totals.machines, "purchase", "purchases")
     );
     for difference in &answer.differences {
         out.push_str(&one(difference));

@@ -9,6 +9,7 @@ use super::page;
 use super::report::{self, BOLD, styled};
 use crate::admin::{Failure, Request, Response, WhyLicense, WhyPage};
 use crate::clock::Clock;
+use crate::domain::words::counted;
 
 /// `why`.
 ///
@@ -133,8 +134,12 @@ fn of_license(out: &mut String, l: &WhyLicense) {
             .map_or(String::new(), |said| format!(": {said}"));
         let _ = writeln!(
             out,
-            "  action        {} {} {} at {}, {} tries{answer}",
-            action.id, action.kind, action.outcome, action.at, action.attempts
+            "  action        {} {} {} at {}, {}{answer}",
+            action.id,
+            action.kind,
+            action.outcome,
+            action.at,
+            counted(action.attempts, "try", "tries")
         );
     }
     let _ = writeln!(out, "  would change  {}", l.would_change);

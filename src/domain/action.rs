@@ -94,6 +94,9 @@ pub struct Action {
     /// How far the refusal goes with which the last attempt was answered.
     #[n(16)]
     pub refused: Option<RefusalScope>,
+    /// Since when it is held; `None`: it never was, or was by a version that did not keep it.
+    #[n(17)]
+    pub held_at: Option<Timestamp>,
 }
 
 /// How far a refusal goes.
@@ -167,7 +170,13 @@ impl Action {
             tried: None,
             service: None,
             refused: None,
+            held_at: None,
         }
+    }
+
+    /// Holds it back.
+    pub fn hold(&mut self, hold: Hold, now: Timestamp) {
+        (self.outcome, self.held, self.held_at) = (ActionOutcome::Held, Some(hold), Some(now));
     }
 
     /// Why it is not done, in words: the service's, or ours.

@@ -13,10 +13,11 @@ mod margin;
 mod noted;
 mod pairing;
 mod repair;
+mod unknown;
 mod would;
 
 pub use beginning::{began_before, is_unread, only_gives, was_heard_of};
-pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Waits};
+pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Remark, Waits};
 pub use ends::{Belongs, SeatEnds};
 pub use found::FoundLicense;
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};

@@ -259,7 +259,7 @@ fn hold_by_time(machine: &mut Machine, difference: &Difference, world: &Decision
     };
     let mut waiting = machine.actions.iter_mut().filter(waits);
     if let Some(action) = waiting.find(|a| difference.is(a)) {
-        (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::TimeNotTrusted(why)));
+        action.hold(Hold::TimeNotTrusted(why), world.now);
     }
 }
 

@@ -5,7 +5,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::action::{Act, Action};
+use super::action::{Act, Action, ActionOutcome};
 use super::machine::Machine;
 use super::time::{Span, Timestamp};
 
@@ -98,6 +98,23 @@ pub fn is_hurtful(machine: &Machine, action: &Action, now: Timestamp) -> bool {
     }
 }
 
+/// What an action that is still to be done is called: a new end is named by what it does to the license.
+#[must_use]
+pub fn name_of(machine: &Machine, action: &Action, now: Timestamp) -> &'static str {
+    let end = if let Act::SetExpiry { until, .. } = &action.act {
+        until.filter(|_| action.outcome != ActionOutcome::Done && is_hurtful(machine, action, now))
+    } else {
+        None
+    };
+    end.map_or(action.act.as_str(), |until| {
+        if until <= now {
+            "end_license"
+        } else {
+            "shorten_license"
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,5 +198,76 @@ mod tests {
     fn a_large_shop_may_take_its_share() {
         assert_eq!(LIMITS.max(100), 3);
         assert_eq!(LIMITS.max(10_000), 200);
+    }
+
+    /// A purchase with a license that ends after so many seconds.
+    fn licensed(ends_s: i64) -> Machine {
+        use crate::domain::adoption::{FoundLicense, Linking, link_found};
+        use crate::domain::entitlement::{Entitlement, SeatDue, Want, Why};
+        let until = Some(at(ends_s));
+        let seat = SeatDue {
+            item: "si_1".to_owned(),
+            aliases: std::collections::BTreeSet::new(),
+            unit: 1,
+            plan: None,
+            app_id: None,
+            devices: crate::domain::plan::Devices::Count(1),
+            want: Want::Live { until },
+            why: Why::Due,
+            since: None,
+            paid_until: until,
+            period_end: until,
+            row: None,
+            guessed: false,
+        };
+        let license = FoundLicense {
+            key: crate::domain::id::LicenseKey::new("AAAA"),
+            app_id: None,
+            status: Some(crate::domain::action::GrantStatus::Live),
+            expires_at: Some(until),
+            devices: None,
+            label: None,
+            made: None,
+            seat: None,
+        };
+        let due = Entitlement {
+            seats: vec![seat],
+            ..Entitlement::default()
+        };
+        let of = Linking {
+            due: &due,
+            whole: true,
+            under_way: &[],
+            service: None,
+            now: at(0),
+        };
+        let (id, kind) = (
+            "stripe/sub_1".parse().unwrap(),
+            crate::domain::lifecycle::Kind::Subscription,
+        );
+        let mut machine = Machine::new(id, kind, "stripe".into(), None);
+        link_found(&mut machine, &[license], of);
+        machine
+    }
+
+    #[test]
+    fn a_new_end_is_named_by_what_it_does() {
+        let machine = licensed(1_000);
+        for (until, name) in [
+            (Some(2_000), "extend_license"),
+            (None, "extend_license"),
+            (Some(500), "shorten_license"),
+            (Some(100), "end_license"),
+            (Some(50), "end_license"),
+        ] {
+            let act = Act::SetExpiry {
+                key: machine.grants[0].key.clone(),
+                until: until.map(at),
+            };
+            let mut action = Action::new(1, act, 1, at(0));
+            assert_eq!(name_of(&machine, &action, at(100)), name, "{until:?}");
+            action.outcome = ActionOutcome::Done;
+            assert_eq!(name_of(&machine, &action, at(100)), "extend_license");
+        }
     }
 }

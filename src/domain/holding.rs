@@ -79,8 +79,7 @@ pub(super) fn hold_back(machine: &mut Machine, world: &DecisionContext<'_>) {
             continue;
         }
         if let Some(hold) = hold_of(machine, action, world) {
-            let action = &mut machine.actions[index];
-            (action.outcome, action.held) = (ActionOutcome::Held, Some(hold));
+            machine.actions[index].hold(hold, world.now);
         }
     }
 }
@@ -131,8 +130,7 @@ pub(super) fn hold_unproved(
         .filter(|n| waits(&machine.actions[*n]))
         .collect();
     for index in found {
-        let action = &mut machine.actions[index];
-        (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::BeginningUnknown));
+        machine.actions[index].hold(Hold::BeginningUnknown, world.now);
     }
 }
 
@@ -174,7 +172,9 @@ fn changes_something(action: &Action) -> bool {
     }
 }
 
-fn plan_of<'a>(machine: &'a Machine, action: &'a Action) -> Option<&'a PlanName> {
+/// The plan that an action is for.
+#[must_use]
+pub fn plan_of<'a>(machine: &'a Machine, action: &'a Action) -> Option<&'a PlanName> {
     if let Some(new) = action.act.new_license() {
         return new.plan.as_ref();
     }

@@ -1,6 +1,9 @@
 //! What an operator's command does with actions, outcome by outcome.
 
-use super::action::{Action, ActionOutcome, CreatePhase};
+use std::collections::BTreeSet;
+
+use super::action::{Act, Action, ActionOutcome, CreatePhase};
+use super::guard::is_hurtful;
 use super::hold::{Cleared, Hold};
 use super::holding::read_first;
 use super::machine::Machine;
@@ -30,6 +33,8 @@ pub enum Order {
     },
     /// What waits for a yes or was refused is tried; what takes a license counts with the guard.
     Repair {
+        /// What of it.
+        which: Repaired,
         /// Who says so.
         author: String,
         /// Why.
@@ -39,6 +44,29 @@ pub enum Order {
     Read,
     /// Give up.
     Abandon,
+}
+
+/// Which of a purchase's actions a repair tries: those that its row speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repaired {
+    /// What gives a license that is there what it lacks.
+    Lacking,
+    /// What gives, a new license too.
+    Giving,
+    /// What ends a license, or takes time of it.
+    Taking,
+}
+
+impl Repaired {
+    fn has(self, machine: &Machine, action: &Action, now: Timestamp) -> bool {
+        let stops = matches!(action.act, Act::Suspend { .. } | Act::Revoke { .. });
+        let takes = stops || is_hurtful(machine, action, now);
+        match self {
+            Self::Lacking => !takes && !action.act.creates(),
+            Self::Giving => !takes,
+            Self::Taking => takes,
+        }
+    }
 }
 
 impl Order {
@@ -74,7 +102,18 @@ pub fn carry_out(machine: &mut Machine, only: Option<u32>, order: &Order, now: T
     if *order == Order::Read {
         read_all(machine, now);
     }
-    let named = |a: &&mut Action| only.is_none_or(|id| a.id == id);
+    let repaired = |a: &Action| match order {
+        Order::Repair { which, .. } => which.has(machine, a, now),
+        Order::Retry
+        | Order::Hold(_)
+        | Order::Approve { .. }
+        | Order::Drop { .. }
+        | Order::Read
+        | Order::Abandon => true,
+    };
+    let meant = machine.actions.iter().filter(|a| repaired(a));
+    let meant: BTreeSet<u32> = meant.map(|a| a.id).collect();
+    let named = |a: &&mut Action| only.is_none_or(|id| a.id == id) && meant.contains(&a.id);
     for action in machine.actions.iter_mut().filter(named) {
         if order.takes().contains(&action.outcome) {
             carry_out_one(action, order, now);
@@ -101,7 +140,7 @@ fn carry_out_one(action: &mut Action, order: &Order, now: Timestamp) {
         Order::Retry if action.outcome == ActionOutcome::Pending => action.due = now,
         // What the shop's orders or the guard hold is not let go with a list of other things.
         Order::Retry if is_held_alone(action) => release(action, now),
-        Order::Repair { author, reason } if is_repaired(action) => {
+        Order::Repair { author, reason, .. } if is_repaired(action) => {
             approve(action, now);
             action.cleared = Some(Cleared::Repair {
                 author: author.clone(),
@@ -115,7 +154,7 @@ fn carry_out_one(action: &mut Action, order: &Order, now: Timestamp) {
         }
         Order::Hold(why) => {
             let reason = why.clone();
-            (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::Person { reason }));
+            action.hold(Hold::Person { reason }, now);
         }
         Order::Drop { author, reason } => {
             (action.outcome, action.phase, action.at) =
@@ -277,6 +316,55 @@ mod tests {
         machine
     }
 
+    fn create() -> Action {
+        let new = NewLicense {
+            seat: SeatId {
+                item: "purchase".to_owned(),
+                unit: 1,
+            },
+            app_id: None,
+            plan: None,
+            expires_at: None,
+            devices: Devices::Count(1),
+            keeps: None,
+        };
+        Action::new(1, Act::Create(new), 1, NOW)
+    }
+
+    #[test]
+    fn a_repair_that_gives_ends_nothing_and_one_that_ends_gives_nothing() {
+        let key = crate::domain::id::LicenseKey::new("AAAA");
+        for (which, meant) in [
+            (Repaired::Lacking, [false, false, true]),
+            (Repaired::Giving, [true, false, true]),
+            (Repaired::Taking, [false, true, false]),
+        ] {
+            let mut machine = purchase();
+            let revoke = Act::Revoke { key: key.clone() };
+            let lengthen = Act::SetExpiry {
+                key: key.clone(),
+                until: None,
+            };
+            let actions = vec![
+                create(),
+                Action::new(2, revoke, 2, NOW),
+                Action::new(3, lengthen, 3, NOW),
+            ];
+            machine.actions = actions;
+            let order = Order::Repair {
+                which,
+                author: "ada".to_owned(),
+                reason: "audited".to_owned(),
+            };
+            let held = machine.actions.iter_mut();
+            held.for_each(|a| a.hold(Hold::Adoption, NOW));
+            carry_out(&mut machine, None, &order, NOW);
+            let goes = |a: &Action| a.outcome == ActionOutcome::Pending;
+            let goes: Vec<bool> = machine.actions.iter().map(goes).collect();
+            assert_eq!(goes, meant, "{which:?}");
+        }
+    }
+
     #[test]
     fn only_mails_that_wait_become_due() {
         let mut machine = purchase();
@@ -294,18 +382,7 @@ mod tests {
             Some(1),
             "its mail is due again in an hour"
         );
-        let new = NewLicense {
-            seat: SeatId {
-                item: "purchase".to_owned(),
-                unit: 1,
-            },
-            app_id: None,
-            plan: None,
-            expires_at: None,
-            devices: Devices::Count(1),
-            keeps: None,
-        };
-        let mut create = Action::new(1, Act::Create(new), 1, NOW);
+        let mut create = create();
         create.phase = CreatePhase::Look {
             since: NOW,
             absent: 0,

@@ -75,3 +75,10 @@ mod other {
         f.write_str(&doubled)
     }
 }
+
+/// So many of something: `1 purchase`, `2 purchases`.
+#[must_use]
+pub fn counted<N: fmt::Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
+    let words = if count == N::from(1) { one } else { many };
+    format!("{count} {words}")
+}

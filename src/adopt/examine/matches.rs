@@ -47,7 +47,7 @@ impl Matches {
 }
 
 /// Matches by id alone: labels, then metadata that holds a key, then the vendor's table. Lines of the table that name
-/// nothing are refused with their number.
+/// nothing here stay in it, with the reason: they may be another source's.
 #[must_use]
 pub fn matches(
     shop: &Shop<'_>,
@@ -77,23 +77,28 @@ pub fn matches(
             all.take(license, object);
         }
     }
-    for row in std::mem::take(&mut table.rows) {
+    for mut row in std::mem::take(&mut table.rows) {
         let named = gathered.names.get(&row.stripe_id).unwrap_or(&row.stripe_id);
-        let license = licenses.keyed(row.key.reveal());
-        match license {
-            None => table.refuse(row.line, BadLine::NotAtService),
+        let unused = match licenses.keyed(row.key.reveal()) {
+            None => BadLine::NotAtService,
             Some(_) if row.stripe_id.is_empty() => {
-                all.addresses.extend(row.email.map(|e| e.to_lowercase()));
+                all.addresses
+                    .extend(row.email.as_ref().map(|e| e.to_lowercase()));
+                row.unused = None;
+                table.rows.push(row);
+                continue;
             }
-            Some(_) if !candidates.contains_key(named) => {
-                table.refuse(row.line, BadLine::NotAtStripe);
-            }
-            Some(license) => {
-                if !free(license, named) || !all.take(license, named) {
-                    table.refuse(row.line, BadLine::Held);
-                }
-            }
-        }
+            Some(_) if gathered.unpaid.contains(named) => BadLine::NotPaid,
+            Some(_) if !candidates.contains_key(named) => BadLine::NotAtStripe,
+            Some(license) if free(license, named) && all.take(license, named) => continue,
+            Some(_) => BadLine::Held,
+        };
+        // What an earlier source says of it in particular stays.
+        row.unused = match row.unused {
+            Some(earlier @ (BadLine::NotPaid | BadLine::Held)) => Some(earlier),
+            _ => Some(unused),
+        };
+        table.rows.push(row);
     }
     all
 }

@@ -9,6 +9,7 @@ use crate::adopt::{AdoptionReport, Found, ReportRow};
 use crate::cli::report;
 use crate::domain::adoption::{Asking, Class};
 use crate::domain::money::Money;
+use crate::domain::words::counted;
 
 /// Rows of one class that people are shown; `--json` has all.
 const ROWS_MAX: usize = 10;
@@ -19,12 +20,28 @@ fn with_table(read: &ReadArgs) -> String {
     table.map_or_else(String::new, |path| format!(" --csv \"{}\"", path.display()))
 }
 
-/// Says which lines of the vendor's table cannot be used.
-pub(super) fn bad_lines(table: &KeyTable) {
+/// Says which lines of the vendor's table cannot be used, once every source was asked.
+pub(super) fn bad_lines(table: &mut KeyTable, read: &ReadArgs) {
+    let Some(path) = &read.csv else {
+        return;
+    };
+    table.close();
+    let (lines, bad) = (table.lines, table.bad_lines());
+    report::say(&format!(
+        "{}: {}, {bad} of them cannot be used",
+        path.display(),
+        counted(lines, "line", "lines")
+    ));
     let mut bad: Vec<_> = table.bad.iter().collect();
     bad.sort_by_key(|(line, _)| *line);
     for (line, why) in bad {
         report::say(&format!("line {line}: {why}"));
+    }
+    if table.more_bad > 0 {
+        report::say(&format!(
+            "… and {} that cannot be used; mend these, and the next run names them",
+            counted(table.more_bad, "more line", "more lines")
+        ));
     }
 }
 
@@ -33,14 +50,22 @@ pub(super) fn aside(found: &[Found]) {
     for found in found {
         if found.unlabelled > 0 {
             report::say(&format!(
-                "{} working keys carry no label of a purchase: they are left alone",
-                found.unlabelled
+                "{} no label of a purchase: left alone",
+                counted(
+                    found.unlabelled,
+                    "working key carries",
+                    "working keys carry"
+                )
             ));
         }
         if found.loose > 0 {
             report::say(&format!(
-                "{} refunds and disputes belong to no purchase that Stripe lists",
-                found.loose
+                "{} to no purchase that Stripe lists",
+                counted(
+                    found.loose,
+                    "refund or dispute belongs",
+                    "refunds and disputes belong"
+                )
             ));
         }
     }
@@ -71,7 +96,10 @@ pub(super) fn report(
     }
     match asking {
         Asking::Adoption if found.applied => {
-            report::say(&format!("{} purchases were taken in", found.to_do));
+            report::say(&format!(
+                "{} taken in",
+                counted(found.to_do, "purchase was", "purchases were")
+            ));
         }
         Asking::Adoption if found.to_do == 0 => report::say("nothing is to be taken in"),
         Asking::Adoption => report::say(&format!(
@@ -79,7 +107,7 @@ pub(super) fn report(
             with_table(read),
             found.to_do
         )),
-        Asking::Audit => report::say(&format!("{} differences", found.differences())),
+        Asking::Audit => report::say(&counted(found.differences(), "difference", "differences")),
     }
     Ok(())
 }
@@ -145,12 +173,15 @@ pub(super) fn repair(found: &AdoptionReport, class: Class, read: &ReadArgs) -> R
     let left = all - found.to_do;
     let aside = match left {
         0 => String::new(),
-        n => format!("; {n} are left to you, as their last column says"),
+        n => format!(
+            "; {} left to you, as the last column says",
+            counted(n, "is", "are")
+        ),
     };
     if found.applied {
         report::say(&format!(
-            "{} purchases are being repaired{aside}",
-            found.to_do
+            "{} being repaired{aside}",
+            counted(found.to_do, "purchase is", "purchases are")
         ));
     } else if found.to_do == 0 {
         report::say(&format!("nothing is to be repaired{aside}"));

@@ -8,6 +8,7 @@ use crate::adopt::{AdoptionReport, Found, ReportRow};
 use crate::cli::apply::ApplyOrder;
 use crate::cli::ask::ask;
 use crate::domain::adoption::{Class, Repair};
+use crate::domain::words::counted;
 
 /// Purchases that are ordered about at one time.
 const AT_ONCE: usize = 200;
@@ -30,8 +31,9 @@ pub(super) fn repair(
     if let Some(given) = args.apply.order()? {
         if given.expect != report.to_do {
             return Err(Failure::input(format!(
-                "{} purchases are to do, not {}: nothing was changed",
-                report.to_do, given.expect
+                "{}, not {}: nothing was changed",
+                counted(report.to_do, "purchase is to do", "purchases are to do"),
+                given.expect
             ))
             .hint("look at `keyward audit --repair` again, and give its number"));
         }
@@ -39,7 +41,7 @@ pub(super) fn repair(
             let purchases = report.rows.iter().filter(|r| r.repair == Some(way));
             let purchases: Vec<Differing> = purchases.filter_map(differing).collect();
             for some in purchases.chunks(AT_ONCE) {
-                order(config, way, some, &given)?;
+                order(config, (class, way), some, &given)?;
             }
         }
         if report.rows.iter().any(|r| r.repair == Some(Repair::Hear)) {
@@ -52,12 +54,13 @@ pub(super) fn repair(
 
 fn order(
     config: &Path,
-    repair: Repair,
+    (class, repair): (Class, Repair),
     purchases: &[Differing],
     given: &ApplyOrder,
 ) -> Result<(), Failure> {
     let query = AdoptionQuery::Repair {
         repair,
+        takes: class.takes(),
         purchases: purchases.to_vec(),
         author: given.author.clone(),
         reason: given.reason.clone(),

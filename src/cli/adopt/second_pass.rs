@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::ReadArgs;
-use super::shop::{failure, known, of_source, runtime};
+use super::shop::{known, of_source, runtime};
+use super::trouble::failure;
 use crate::admin::{AdoptionQuery, Failure, Request};
 use crate::adopt::{AdoptedPurchase, Found, KnownShop, PendingEvents, changed};
 use crate::cli::ask::{Conversation, load};
@@ -16,6 +17,7 @@ use crate::domain::adoption::Asking;
 use crate::domain::id::SourceName;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
+use crate::domain::words::counted;
 
 /// Events that travel at one time.
 const EVENTS_AT_ONCE: usize = 50;
@@ -90,9 +92,12 @@ impl SecondPass {
         let asking = Asking::Adoption;
         let events = of_source(&self.config, source, shop, args, asking, |question| {
             let events = runtime()?.block_on(changed(question, found, &moved, since));
-            events.map_err(failure)
+            events.map_err(|error| failure(error, true))
         })?;
-        report::say(&format!("{} events came meanwhile", events.len()));
+        report::say(&format!(
+            "{} came meanwhile",
+            counted(events.len(), "event", "events")
+        ));
         let events: Vec<String> = events.iter().map(ToString::to_string).collect();
         converse(path, |asked| self.deliver(asked, &events))?;
         self.pending.done().map_err(unkept)

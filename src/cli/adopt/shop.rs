@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use super::second_pass::SecondPass;
+use super::trouble::{failure, stands_still};
 use super::{AuditArgs, ReadArgs};
 use crate::admin::{AdoptionQuery, Failure, Request, Response, packed, unpacked};
 use crate::adopt::table::KeyTable;
 use crate::adopt::{
-    ANSWER_BYTES_MAX, AdoptedPurchase, Found, KnownShop, LicenseList, LookError, Question,
-    ReadError, ReadSoFar, look,
+    ANSWER_BYTES_MAX, AdoptedPurchase, Found, KnownShop, LicenseList, Question, ReadSoFar, look,
 };
 use crate::cli::ask::{Conversation, load};
 use crate::cli::history_pages::{converse, revisions};
@@ -22,6 +22,7 @@ use crate::domain::machine::Machine;
 use crate::domain::plan::{Plan, Seats, Template};
 use crate::domain::revision::Revisions;
 use crate::domain::time::Span;
+use crate::domain::words::counted;
 use crate::effects::license::sweep::hash;
 use crate::effects::services::{abilities, list_client, list_client_at};
 use crate::effects::stripe::Client;
@@ -52,7 +53,10 @@ pub(super) fn installed(
     let (config, _) = load(path, &Env::process().lenient())?;
     let sources = sources(&config, only)?;
     let (known, revisions) = converse(path, |asked| Ok((known(asked)?, revisions_of(asked)?)))?;
-    report::say(&format!("{} purchases are known here", known.len()));
+    report::say(&format!(
+        "{} known here",
+        counted(known.len(), "purchase is", "purchases are")
+    ));
     let mut all = Vec::new();
     for source in sources {
         let shop = (&known, &revisions);
@@ -337,7 +341,12 @@ fn every_price() -> Plan {
 fn run(question: &Question<'_>, table: &mut KeyTable) -> Result<Found, Failure> {
     let runtime = runtime()?;
     let bar = indicatif::ProgressBar::new_spinner();
-    let mut watch = |so_far: ReadSoFar| {
+    let mut watch = |so_far: ReadSoFar<'_>| {
+        if let Some(trouble) = so_far.trouble {
+            // Where no terminal shows the bar, nothing else says that it goes on.
+            bar.suspend(|| report::say(&stands_still(trouble)));
+            return;
+        }
         bar.set_message(format!(
             "{} {} read, {} calls",
             so_far.read, so_far.what, so_far.calls
@@ -346,11 +355,12 @@ fn run(question: &Question<'_>, table: &mut KeyTable) -> Result<Found, Failure> 
     };
     let found = runtime.block_on(look(question, table, &mut watch));
     bar.finish_and_clear();
-    let found = found.map_err(failure)?;
+    let found = found.map_err(|error| failure(error, question.progress.is_some()))?;
     let (stripe, licenses) = found.calls;
     report::say(&format!(
-        "{}: {stripe} calls to Stripe, {licenses} to the license service",
-        question.scope.source()
+        "{}: {} to Stripe, {licenses} to the license service",
+        question.scope.source(),
+        counted(stripe, "call", "calls")
     ));
     Ok(found)
 }
@@ -362,20 +372,4 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|e| Failure::ours(format!("no runtime: {e}")))
-}
-
-/// With what to do about it.
-pub(super) fn failure(error: LookError) -> Failure {
-    let hint = match &error {
-        LookError::Stripe(ReadError::Refused {
-            knows_key: false, ..
-        }) => "copy the key again, whole, and of the account and mode that is meant".to_owned(),
-        LookError::Stripe(ReadError::Refused { permission, .. }) => {
-            format!("the key must be allowed to read {permission}")
-        }
-        LookError::Stripe(_) | LookError::Licenses(_) => {
-            "start it again: what was read is kept, and it goes on there".to_owned()
-        }
-    };
-    Failure::input(error.to_string()).hint(hint)
 }

@@ -8,6 +8,7 @@ use super::{Tried, Verdict};
 use crate::config::Source;
 use crate::domain::fact::{APP_ID_KEY, DEVICES_KEY, DURATION_KEY};
 use crate::domain::plan::Plan;
+use crate::domain::words::counted;
 use crate::sources::stripe::event::EVENT_TYPES;
 
 /// The events that the guide's own handler takes: with them alone Keyward works too, only later and less exactly.
@@ -193,8 +194,8 @@ pub(super) fn prices(subject: &str, subscriptions: &[Value], plans: &[Plan], who
     };
     if bare.is_empty() {
         let what = format!(
-            "each of {} subscriptions has a plan for its prices{read}",
-            live.len()
+            "each of {} has a plan for its prices{read}",
+            counted(live.len(), "subscription", "subscriptions")
         );
         return Tried::new(Verdict::Good, subject, what);
     }

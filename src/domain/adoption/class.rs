@@ -6,7 +6,6 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::found::{FoundLicense, SAME_END};
-use super::pairing::pair;
 use super::repair::{Repair, Unrepaired};
 use crate::domain::action::GrantStatus;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
@@ -39,7 +38,7 @@ pub enum Class {
     /// It is paid, or it was, and has its key.
     #[n(0)]
     Linked,
-    /// It is paid, and its key ends before what was paid for.
+    /// It is paid, and its key ends before what was paid for, or is suspended.
     #[n(1)]
     LinkedEndsTooEarly,
     /// It is paid, and no key is found.
@@ -183,8 +182,23 @@ pub struct Judged {
     pub unread: bool,
     /// How many keys there are, and how many were bought.
     pub keys: (usize, usize),
+    /// What its sentence says beside its class.
+    pub remark: Option<Remark>,
     /// What repairs it, or who must; `None`: it was not asked.
     pub repair: Option<Result<Repair, Unrepaired>>,
+}
+
+/// What the sentence of a purchase says beside its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// It was taken in before, without a key.
+    TakenIn,
+    /// Stripe lists it, and it is not paid.
+    Unpaid,
+    /// It names a checkout, of which Stripe lists only those that were completed.
+    NoCheckout,
+    /// Its key does not end too early: it is suspended.
+    Suspended,
 }
 
 /// Why a purchase is not moved now.
@@ -211,56 +225,36 @@ impl<'a> Examined<'a> {
             }
             (Some(stored), Asking::Audit) if !self.machine.grants.is_empty() => self.known(stored),
             (Some(_) | None, _) if bought == 0 => Class::Foreign,
-            (Some(_) | None, _) => self.unknown(asking)?,
+            (Some(_) | None, _) => self.unknown()?,
         };
+        let remark = self.remark(class);
+        let is_moved = class != Class::Known && remark != Some(Remark::TakenIn);
         Some(Judged {
             class,
-            waits: self.waits(),
+            waits: self.waits().filter(|_| is_moved),
             unread,
             keys: (self.licenses.len(), bought),
+            remark,
             repair: (asking == Asking::Audit).then(|| class.repair(known, self.has_newer)),
         })
     }
 
-    fn live_seats(&self) -> impl Iterator<Item = &SeatDue> {
+    pub(super) fn live_seats(&self) -> impl Iterator<Item = &SeatDue> {
         self.due.seats.iter().filter(|s| s.want.live_at(self.now))
     }
 
-    /// A purchase of which this store holds no license.
-    fn unknown(&self, asking: Asking) -> Option<Class> {
-        let live = self.live_seats().count();
-        if live == 0 {
-            return match self.licenses {
-                [] => None,
-                found if found.iter().any(|l| l.is_live(self.now)) => Some(self.unpaid()),
-                _ => Some(Class::Linked),
-            };
+    fn remark(&self, class: Class) -> Option<Remark> {
+        let keyless = matches!(class, Class::PaidWithoutKey | Class::Suggested);
+        if keyless && self.machine.adopted_at.is_some() && self.licenses.is_empty() {
+            return Some(Remark::TakenIn);
         }
-        let revoked = |l: &FoundLicense| l.status == Some(GrantStatus::Revoked);
-        Some(match self.licenses {
-            [] if self.suggested => Class::Suggested,
-            [] => Class::PaidWithoutKey,
-            found if found.len() > self.due.seats.len() => Class::TwoKeys,
-            found if found.len() < live => Class::PaidWithoutKey,
-            found if asking == Asking::Audit && found.iter().take(live).any(revoked) => {
-                Class::RevokedElsewhere
-            }
-            found if !self.lasting(found) => Class::LinkedEndsTooEarly,
-            _ => Class::Linked,
-        })
-    }
-
-    /// Whether the licenses that its seats would get last as long as what was paid for.
-    fn lasting(&self, found: &[FoundLicense]) -> bool {
-        let (seats, found): (Vec<_>, Vec<_>) =
-            (self.live_seats().collect(), found.iter().collect());
-        let (pairs, _) = pair(&seats, &found, self.now);
-        let mut pairs = pairs.into_iter();
-        pairs.all(|(seat, license)| license.lasts(seat.paid_until, self.now))
+        let mut used = self.licenses.iter().take(self.live_seats().count());
+        let suspended = used.any(|l| l.status == Some(GrantStatus::Suspended));
+        (suspended && class == Class::LinkedEndsTooEarly).then_some(Remark::Suspended)
     }
 
     /// A key works though nothing should.
-    fn unpaid(&self) -> Class {
+    pub(super) fn unpaid(&self) -> Class {
         let back = |s: &SeatDue| matches!(s.why, Why::Refunded | Why::DisputeLost);
         if self.due.seats.iter().any(back) {
             Class::AliveAfterRefund

@@ -7,6 +7,7 @@ use crate::domain::action::{Action, ActionOutcome, GrantStatus};
 use crate::domain::entitlement::{Entitlement, SeatDue, Want};
 use crate::domain::fact::Fact;
 use crate::domain::finding::{Finding, Report};
+use crate::domain::hold::{Cleared, Hold};
 use crate::domain::machine::{ExternalChanges, Grant, Machine};
 use crate::domain::matching::{is_for, match_seats};
 use crate::domain::notice::{Notice, NoticeStatus};
@@ -79,7 +80,11 @@ pub fn link_found(machine: &mut Machine, found: &[FoundLicense], of: Linking<'_>
         any: !pairs.is_empty(),
         waiting,
     };
-    let others: Vec<_> = others.into_iter().map(|l| l.key.clone()).collect();
+    // One that was revoked is nobody's: there is nothing to be chosen.
+    let usable = others
+        .into_iter()
+        .filter(|l| l.status != Some(GrantStatus::Revoked));
+    let others: Vec<_> = usable.map(|l| l.key.clone()).collect();
     for (seat, license) in pairs {
         let number = number_of(machine, license);
         machine.last_number = machine.last_number.max(number);
@@ -115,7 +120,8 @@ fn noted_pairs<'s, 'l>(
 /// The beginning of the ids of what was read at Stripe when a purchase was adopted.
 pub const ADOPTED_PREFIX: &str = "adopt_";
 
-/// Whether a purchase is as it was when it was adopted: nothing was heard of it since or before, and nothing was done.
+/// Whether a purchase is as it was when it was adopted: nothing was heard of it since or before, nothing was done, and nobody
+/// said anything of what it holds.
 #[must_use]
 pub fn is_untouched(machine: &Machine) -> bool {
     let Some(at) = machine.adopted_at else {
@@ -123,13 +129,22 @@ pub fn is_untouched(machine: &Machine) -> bool {
     };
     let read_then = |f: &Fact| f.received <= at && f.id.as_str().starts_with(ADOPTED_PREFIX);
     let sent = |a: &Action| a.attempts > 0 || a.outcome == ActionOutcome::Done;
+    let by_person = |a: &Action| {
+        let said = matches!(
+            a.cleared,
+            Some(Cleared::Person { .. } | Cleared::Repair { .. })
+        );
+        // Nobody else gives one up.
+        let given_up = a.outcome == ActionOutcome::Abandoned;
+        said || given_up || matches!(a.held, Some(Hold::Person { .. }))
+    };
     let mailed = |n: &Notice| n.attempts > 0 || n.status == NoticeStatus::Sent;
     machine.extensions.is_empty()
         && machine
             .facts
             .iter()
             .all(|f| read_then(f) || f.is_override())
-        && !machine.actions.iter().any(sent)
+        && !machine.actions.iter().any(|a| sent(a) || by_person(a))
         && !machine.notices.iter().any(mailed)
 }
 

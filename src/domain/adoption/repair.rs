@@ -52,6 +52,12 @@ impl Class {
         }
     }
 
+    /// Whether its repair ends a key.
+    #[must_use]
+    pub const fn takes(self) -> bool {
+        matches!(self, Self::KeyWithoutPayment | Self::AliveAfterRefund)
+    }
+
     /// What repairs it where nothing speaks against it.
     const fn own_repair(self) -> Result<Repair, Unrepaired> {
         match self {

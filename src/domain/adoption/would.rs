@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::class::{Class, Judged, Waits};
+use super::class::{Class, Judged, Remark, Waits};
 use super::repair::{Repair, Unrepaired};
 use crate::domain::words::{Sentence, sentences};
 
@@ -16,9 +16,8 @@ fn repaired(
 ) -> fmt::Result {
     match repair {
         Ok(repair) => {
-            let hurts = matches!(class, Class::KeyWithoutPayment | Class::AliveAfterRefund);
             write!(f, "nothing by itself; `--repair {class}` {repair}")?;
-            if hurts {
+            if class.takes() {
                 f.write_str("; the guard counts it")?;
             }
             Ok(())
@@ -40,7 +39,7 @@ fn repaired(
 impl Sentence for Repair {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Read => "reads the key again, and what is missing is set",
+            Self::Read => "reads the key again, and what it lacks is set",
             Self::Retry => "tries what waits for your yes or was refused",
             Self::Hear => "takes in what Stripe tells and was never delivered here",
             Self::Rekey => "makes a new key and mails it; the revoked one stays revoked",
@@ -62,8 +61,14 @@ impl Sentence for Judged {
                 f.write_str("take in what it paid before it was heard of here; its key is linked")?
             }
             Class::Linked => f.write_str("link the key; nothing else")?,
+            Class::LinkedEndsTooEarly if self.remark == Some(Remark::Suspended) => f.write_str(
+                "link the key; it is paid and suspended at the license service, and lifting that waits for your yes",
+            )?,
             Class::LinkedEndsTooEarly => f.write_str(
                 "link the key; it ends before what was paid for, and its extension waits for your yes",
+            )?,
+            Class::PaidWithoutKey | Class::Suggested if self.remark == Some(Remark::TakenIn) => f.write_str(
+                "nothing more: it is taken in, and has no key yet; `keyward held` and `keyward show` say what its key waits for",
             )?,
             Class::PaidWithoutKey if found > 0 => write!(
                 f,
@@ -72,6 +77,12 @@ impl Sentence for Judged {
             Class::PaidWithoutKey => {
                 f.write_str("take the purchase in; making its key waits for your yes")?
             }
+            Class::KeyWithoutPayment if self.remark == Some(Remark::Unpaid) => f.write_str(
+                "nothing: Stripe lists the purchase, and it is not paid; the key stays as it is",
+            )?,
+            Class::KeyWithoutPayment if self.remark == Some(Remark::NoCheckout) => f.write_str(
+                "nothing: Stripe lists no completed checkout of this id: it was not paid, or it is not there; the key stays as it is",
+            )?,
             Class::KeyWithoutPayment if bought == 0 => {
                 f.write_str("nothing: Stripe lists no such purchase; the key stays as it is")?
             }
@@ -91,9 +102,16 @@ impl Sentence for Judged {
             )?,
             Class::Foreign => f.write_str("nothing: no plan names its price")?,
             Class::Known => f.write_str("nothing: it is known and as it should be")?,
+            Class::RevokedElsewhere if self.repair.is_some() => f.write_str(
+                "nothing by itself: it is paid, and its key was revoked at the license service; give the customer a working key there or the \
+                 money back, or let `keyward adopt` take it in: then `--repair revoked_elsewhere` makes a new key",
+            )?,
+            Class::RevokedElsewhere => f.write_str(
+                "link the key; it is paid, and the key stays revoked until you say otherwise: then `keyward audit --repair revoked_elsewhere` \
+                 makes a new one",
+            )?,
             // An audit finds them alone, and says what repairs them.
-            Class::RevokedElsewhere
-            | Class::ShortenedElsewhere
+            Class::ShortenedElsewhere
             | Class::DevicesDiffer
             | Class::MissedEvents => f.write_str("nothing: only an audit finds this")?,
         }

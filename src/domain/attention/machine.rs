@@ -4,6 +4,7 @@ use super::{ActionAttention, Attention, Concern, KEY_WITHIN};
 use crate::domain::action::{Act, Action, ActionOutcome, Question, RefusalScope};
 use crate::domain::fact::{Fact, SubscriptionStatus};
 use crate::domain::finding::{Finding, Report};
+use crate::domain::guard::name_of;
 use crate::domain::hold::Hold;
 use crate::domain::lifecycle::{State, subscription};
 use crate::domain::machine::Machine;
@@ -57,7 +58,7 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
     let named = || ActionAttention {
         machine: machine.id.clone(),
         number: action.id,
-        act: action.act.as_str(),
+        act: name_of(machine, action, now),
         creates: action.act.creates(),
         lacks_access,
         why: action.why(),

@@ -8,7 +8,7 @@ use crate::domain::finding::Finding;
 use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
 use crate::domain::notice::NoticeKind;
-use crate::domain::words::{Sentence, sentences};
+use crate::domain::words::{Sentence, counted, sentences};
 
 sentences!(Concern, ServiceTrouble, BackupTrouble);
 
@@ -143,9 +143,9 @@ impl Sentence for Concern {
             ),
             Self::SourceSilent { silence, .. } if silence.due > 0 => write!(
                 f,
-                "nothing arrives from Stripe, though {} events were due: look at the endpoint in Stripe's dashboard, then \
+                "nothing arrives from Stripe, though {} due: look at the endpoint in Stripe's dashboard, then \
                  `keyward backfill`",
-                silence.due
+                counted(silence.due, "event was", "events were")
             ),
             Self::SourceSilent { .. } => f.write_str(
                 "nothing arrives from Stripe for much longer than ever: look at the endpoint in Stripe's dashboard",

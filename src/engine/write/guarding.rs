@@ -33,7 +33,7 @@ pub(super) fn admit(
         match record.admit(&limits, tx.now.live_licenses, tx.now.at) {
             Admission::Counted => action.cleared = Some(counted(action.cleared.take())),
             Admission::Held { trips } => {
-                (action.outcome, action.held) = (ActionOutcome::Held, Some(Hold::Guard));
+                action.hold(Hold::Guard, tx.now.at);
                 if trips {
                     let report = Report::new(tx.now.at, Finding::GuardTripped);
                     let machine = machine.id.clone();

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::apply::{full_or, renewal};
+use super::revoked::{alone, audit_alone};
 use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::{TestApp, binary};
+use crate::support::fake_licenses::API_KEY;
 use crate::support::fake_stripe::KEY;
 use crate::support::stripe_lists::Faults;
 
@@ -250,4 +252,77 @@ async fn an_audit_names_what_other_hands_did_and_what_was_missed() {
     }
     let known = is.values().filter(|class| *class == "known").count();
     assert!(known > 100, "{known}");
+}
+
+/// A key whose checkout was completed and not paid, as with a transfer that never came: it is listed, and the row says so; so
+/// does a line of the vendor's table.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_an_unpaid_checkout_is_told_as_that() {
+    let shop = Shop::of(5).await;
+    shop.stripe.add(
+        "/v1/checkout/sessions",
+        [json!({"id": "cs_live_late", "object": "checkout.session", "mode": "payment", "status": "complete",
+            "payment_status": "unpaid", "created": 1, "livemode": true, "metadata": {}})],
+    );
+    let label = Some("Stripe session cs_live_late");
+    shop.fake.made_elsewhere("app_test", label, None, 1);
+    let never = Some("Stripe session cs_live_never");
+    shop.fake.made_elsewhere("app_test", never, None, 1);
+    let other = shop.fake.made_elsewhere("app_test", None, None, 1);
+    let app = shop.server().await;
+    let said = |report: &Value, machine: &str| {
+        let rows = report["rows"].as_array().unwrap();
+        let row = rows.iter().find(|r| r["machine"] == machine).unwrap();
+        assert_eq!(row["class"], "key_without_payment");
+        row["would"].as_str().unwrap().to_owned()
+    };
+    for report in [dry_run(&app, &[]), alone(&shop)] {
+        let open = said(&report, "stripe/cs_live_late");
+        assert!(open.contains("it is not paid"), "{open}");
+        let never = said(&report, "stripe/cs_live_never");
+        assert!(never.contains("no completed checkout"), "{never}");
+        let gone = said(&report, "stripe/sub_gone");
+        assert!(gone.contains("lists no such purchase"), "{gone}");
+    }
+    let table = app.dir().join("table.csv");
+    std::fs::write(
+        &table,
+        format!("stripe_id,license_key\ncs_live_late,{other}\n"),
+    )
+    .unwrap();
+    let looked = super::apply::run(&app, &["--csv", table.to_str().unwrap()]);
+    let told = String::from_utf8(looked.stderr).unwrap();
+    assert!(
+        told.contains("line 2: Stripe lists the purchase, and it is not paid"),
+        "{told}"
+    );
+    assert!(
+        told.contains("table.csv: 1 line, 1 of them cannot be used"),
+        "{told}"
+    );
+}
+
+/// Who watches no bar is told that a service does not answer, and for how long it is tried again; a key that a service does not
+/// take is no reason to start again what was never kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_still_is_said_and_so_is_what_helps() {
+    let shop = Shop::of(5).await;
+    shop.stripe.faults(Faults {
+        broken_first: 2,
+        ..Faults::default()
+    });
+    let looked = audit_alone(&shop, API_KEY);
+    let said = String::from_utf8(looked.stderr).unwrap();
+    assert!(looked.status.success(), "{said}");
+    let told = said.matches("tried again for up to 3 minutes").count();
+    assert_eq!(told, 1, "{said}");
+    assert!(
+        said.contains("Stripe answers nothing that can be used: 500"),
+        "{said}"
+    );
+    let refused = audit_alone(&shop, "wrong");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(!said.contains("start it again"), "{said}");
+    assert!(said.contains("is the API key whole"), "{said}");
 }

@@ -1,10 +1,12 @@
 //! A shop that sells already: its customers are looked at, taken in, and keep what they have.
 
+mod again;
 mod apply;
 mod kill;
 mod look;
 mod noted;
 mod repair;
+mod revoked;
 mod second;
 mod shop;
 mod year;

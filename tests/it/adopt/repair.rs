@@ -161,6 +161,48 @@ async fn only_the_revoked_one_of_several_keys_is_made_anew() {
     }
 }
 
+/// A purchase of two items, one whose key is missing since it was taken in, and one whose key another hand shortened: the repair
+/// of the second makes no key for the first.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repair_lets_go_nothing_that_its_row_does_not_speak_of() {
+    let shop = Shop::of(2).await;
+    let (customer, _, keys) = of_two_items(&shop, Life::Runs, Clock::Wall.now().s());
+    shop.fake.third_hand(&keys[0], |l| l.label = None);
+    let app = shop.server_with(ANNUAL).await;
+    adopted(&app);
+    let end = || {
+        let all = shop.fake.licenses();
+        let monthly = all.into_iter().find(|l| l.license_key == keys[1]).unwrap();
+        monthly.expires_at.unwrap()
+    };
+    let was = end();
+    shop.fake.third_hand(&keys[1], |l| {
+        let earlier = chrono::TimeDelta::seconds(DAY_S / 4);
+        l.expires_at = l.expires_at.map(|at| at - earlier);
+    });
+    assert_eq!(class_of(&app, &customer), "shortened_elsewhere");
+    let held = || -> Vec<Value> {
+        let held = app.ask(&["held"])["rows"].clone();
+        let rows = held.as_array().unwrap().iter();
+        let own = rows.filter(|r| r["machine"] == customer.machine());
+        own.map(|r| r["kind"].clone()).collect()
+    };
+    assert_eq!(held(), ["create_license"]);
+    assert_eq!(repair(&app, "shortened_elsewhere"), 1);
+    until("the end is set again", PATIENCE, async || {
+        (end() >= was).then_some(())
+    })
+    .await;
+    assert_eq!(held(), ["create_license"], "it waits for a yes of its own");
+    assert_eq!(shop.fake.counter("POST"), 0);
+    assert_eq!(class_of(&app, &customer), "paid_without_key");
+    assert_eq!(repair(&app, "paid_without_key"), 1);
+    until("the missing key is made", PATIENCE, async || {
+        (shop.fake.counter("POST") == 1).then_some(())
+    })
+    .await;
+}
+
 /// Whose key waits since the purchase was taken in gets it with this yes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_that_wait_since_the_adoption_are_made_by_a_repair() {

@@ -82,6 +82,7 @@ async fn found(shop: &Shop, rules: &Rules, templates: &[Template], now: Timestam
     };
     let mut table: KeyTable = table::read(shop.table().as_bytes()).unwrap();
     let found = look(&question, &mut table, &mut |_| {}).await.unwrap();
+    table.close();
     assert_eq!(table.bad.len(), 4, "the table's bad lines are named");
     found
 }

@@ -217,3 +217,36 @@ async fn the_guard_holds_what_is_beyond_its_limit() {
         .count();
     assert_eq!(revoked, 4);
 }
+
+/// Going live with one plan tells exactly how many actions of that plan it lets go; the other plan's stay held.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn going_live_with_a_plan_counts_that_plan_s_actions() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let app = TestApp::start(Setup {
+        more: "[[plan]]\nname = \"pro\"\nprices = [\"price_pro\"]\n[[plan]]\nname = \"solo\"\nprices = [\"price_solo\"]\n"
+            .to_owned(),
+        top: "mode = \"observe\"\n",
+        ..Setup::with(&fake)
+    })
+    .await;
+    for (name, plan) in [
+        ("Ada", "pro"),
+        ("Ben", "solo"),
+        ("Cleo", "pro"),
+        ("Dan", "solo"),
+        ("Eve", "solo"),
+    ] {
+        let mut bought = one_time(name, next_s());
+        bought["data"]["object"]["metadata"] = json!({ "plan": plan });
+        app.door().event(&bought).await;
+    }
+    held(&app, 5).await;
+    let live = app.ask(&["go-live", "--plan", "pro", "--reason", "watched"]);
+    assert_eq!(live["actions"], 2, "{live}");
+    assert_eq!(live["machines"], json!([machine("Ada"), machine("Cleo")]));
+    held(&app, 3).await;
+    let back = app.ask(&["observe", "--plan", "solo", "--reason", "not yet"]);
+    assert_eq!(back["actions"], 0, "it was observed already: {back}");
+    let rest = app.ask(&["go-live", "--reason", "all of it"]);
+    assert_eq!(rest["actions"], 3, "the newest order counts: {rest}");
+}

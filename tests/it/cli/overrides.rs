@@ -113,6 +113,10 @@ fn what_cannot_be_overridden_is_refused_and_a_decision_without_a_customer_is_the
             "a span like 30d",
         ),
         (
+            &["override", "sub_SubCheckout01", "grace=10d", "grace=20d"],
+            "`grace` is set twice: `grace=10d` and `grace=20d`",
+        ),
+        (
             &["override", "sub_SubCheckout01", "grace"],
             "a key and its value",
         ),

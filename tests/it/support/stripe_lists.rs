@@ -27,6 +27,8 @@ pub(crate) struct Faults {
     pub(crate) no_line_items: bool,
     /// Whatever comes after a page is that page again.
     pub(crate) repeats_pages: bool,
+    /// So many calls are answered with a 500 at first.
+    pub(crate) broken_first: usize,
     /// After so many calls nothing is answered any more.
     pub(crate) hangs_at: Option<usize>,
 }
@@ -186,6 +188,12 @@ impl Db {
             })
             .collect();
         *self.by_path.entry(name.join("/")).or_default() += 1;
+        if self.calls <= self.faults.broken_first {
+            return Err((
+                500,
+                json!({"error": {"type": "api_error", "message": "it is down"}}),
+            ));
+        }
         let every = self.faults.limited_every;
         if every > 0 && self.calls.is_multiple_of(every) {
             let error = json!({"error": {"type": "invalid_request_error", "code": "rate_limit"}});

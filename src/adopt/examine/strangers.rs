@@ -1,0 +1,93 @@
+//! Licenses that somebody else made beside ours.
+
+use crate::domain::action::GrantStatus;
+use crate::domain::adoption::FoundLicense;
+use crate::domain::machine::Machine;
+use crate::domain::time::Timestamp;
+
+/// When each working license was made that carries the name of a purchase with a license from here, and is none of its own.
+/// Which of them shows another program is judged of each: the youngest may be one that we ourselves made in a time of which
+/// nothing is remembered.
+pub(super) fn made(machine: &Machine, found: &[FoundLicense]) -> impl Iterator<Item = Timestamp> {
+    let made_here = machine.grants.iter().any(|g| !g.adopted);
+    let ours = |l: &FoundLicense| machine.grants.iter().any(|g| g.key == l.key);
+    let working = found
+        .iter()
+        .filter(move |l| made_here && l.status == Some(GrantStatus::Live));
+    working.filter(move |l| !ours(l)).filter_map(|l| l.made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::adoption::{Linking, link_found};
+    use crate::domain::entitlement::{Entitlement, SeatDue, Want, Why};
+    use crate::domain::id::LicenseKey;
+    use crate::domain::lifecycle::Kind;
+    use crate::domain::plan::Devices;
+
+    const NOW: Timestamp = Timestamp::from_s(0);
+
+    fn license(key: &str, made_s: i64, status: GrantStatus) -> FoundLicense {
+        FoundLicense {
+            key: LicenseKey::new(key),
+            app_id: None,
+            status: Some(status),
+            expires_at: Some(None),
+            devices: None,
+            label: None,
+            made: Some(Timestamp::from_s(made_s)),
+            seat: None,
+        }
+    }
+
+    /// A purchase with a license that was made here.
+    fn served() -> Machine {
+        let id = "stripe/sub_1".parse().unwrap();
+        let mut machine = Machine::new(id, Kind::Subscription, "stripe".into(), None);
+        let seat = SeatDue {
+            item: "si_1".to_owned(),
+            aliases: std::collections::BTreeSet::new(),
+            unit: 1,
+            plan: None,
+            app_id: None,
+            devices: Devices::Count(1),
+            want: Want::Live { until: None },
+            why: Why::Due,
+            since: Some(NOW),
+            paid_until: None,
+            period_end: None,
+            row: None,
+            guessed: false,
+        };
+        let due = Entitlement {
+            seats: vec![seat],
+            ..Entitlement::default()
+        };
+        let of = Linking {
+            due: &due,
+            whole: true,
+            under_way: &[],
+            service: None,
+            now: NOW,
+        };
+        link_found(&mut machine, &[license("ours", 1, GrantStatus::Live)], of);
+        machine.grants[0].adopted = false;
+        machine
+    }
+
+    #[test]
+    fn each_license_of_others_counts_not_the_youngest_alone() {
+        let found = [
+            license("ours", 1, GrantStatus::Live),
+            license("another's", 20, GrantStatus::Live),
+            license("revoked", 30, GrantStatus::Revoked),
+            license("youngest", 40, GrantStatus::Live),
+        ];
+        let s = Timestamp::from_s;
+        let mut machine = served();
+        assert_eq!(made(&machine, &found).collect::<Vec<_>>(), [s(20), s(40)]);
+        machine.grants[0].adopted = true;
+        assert_eq!(made(&machine, &found).count(), 0, "all are somebody else's");
+    }
+}
