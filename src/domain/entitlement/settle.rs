@@ -116,7 +116,11 @@ impl Ctx<'_> {
         }
     }
 
-    pub(super) fn settle_subscription(&self, life: &SubscriptionLife, claim: &Claim<'_>) -> Settled {
+    pub(super) fn settle_subscription(
+        &self,
+        life: &SubscriptionLife,
+        claim: &Claim<'_>,
+    ) -> Settled {
         let policy = self.policy(claim.plan.map(|p| &p.name));
         let decided = self.terms.decided;
         let keys: Vec<&ItemKey> = if claim.asked {
