@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::SAME_PERIOD;
 use crate::domain::action::NewLicense;
-use crate::domain::fact::{Fact, FactBody, Invoice, Subscription};
+use crate::domain::fact::{Fact, Invoice, Subscription};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 
@@ -97,11 +97,10 @@ fn latest_periods(facts: &[Fact]) -> BTreeMap<&str, Period> {
 }
 
 fn periods(fact: &Fact) -> Vec<(&str, Period)> {
-    match &fact.body {
-        FactBody::Subscription(snapshot) => shown(snapshot),
-        FactBody::Invoice(invoice) => billed(invoice),
-        _ => Vec::new(),
-    }
+    let shown = fact.subscription().map(shown);
+    shown
+        .or_else(|| fact.invoice().map(billed))
+        .unwrap_or_default()
 }
 
 fn shown(snapshot: &Subscription) -> Vec<(&str, Period)> {
