@@ -13,6 +13,7 @@ use crate::domain::entitlement::{Pair, SeatDue, Want};
 use crate::domain::explain::{
     At, Present, SeatReason, Tense, explain, paragraph, present, unplanned as unplanned_prices,
 };
+use crate::domain::guard::name_of;
 use crate::domain::id::MachineId;
 use crate::domain::lifecycle::State;
 use crate::domain::machine::{Grant, Machine};
@@ -305,7 +306,7 @@ fn actions(machine: &Machine, seat: &SeatDue, grant: Option<&Grant>, asked: At) 
     };
     let rows = machine.actions.iter().filter(concerns).map(|a| WhyAction {
         id: format!("{}#{}", machine.id, a.id),
-        kind: a.act.as_str().to_owned(),
+        kind: name_of(machine, a, asked.known_at).to_owned(),
         outcome: a.outcome.as_str().to_owned(),
         at: a.at,
         attempts: a.attempts,

@@ -102,7 +102,11 @@ pub fn is_hurtful(machine: &Machine, action: &Action, now: Timestamp) -> bool {
 #[must_use]
 pub fn name_of(machine: &Machine, action: &Action, now: Timestamp) -> &'static str {
     let end = if let Act::SetExpiry { until, .. } = &action.act {
-        until.filter(|_| action.outcome != ActionOutcome::Done && is_hurtful(machine, action, now))
+        let over = matches!(
+            action.outcome,
+            ActionOutcome::Done | ActionOutcome::Superseded
+        );
+        until.filter(|_| !over && is_hurtful(machine, action, now))
     } else {
         None
     };

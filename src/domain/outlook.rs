@@ -4,8 +4,10 @@ use std::fmt;
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus};
 use super::context::Situation;
+use super::guard::name_of;
 use super::lifecycle::Life;
 use super::lifecycle::grace::{Cause, Episode};
+use super::machine::Machine;
 use super::notice::{NoticeKind, NoticeStatus, due_notices};
 use super::policy::AtGraceEnd;
 use super::time::Timestamp;
@@ -89,7 +91,7 @@ pub fn outlook(situation: &Situation<'_>) -> Vec<Upcoming> {
         .actions
         .iter()
         .filter(|a| a.outcome == ActionOutcome::Pending);
-    let mut out: Vec<(Timestamp, Next)> = pending.map(|a| (a.due, work(a))).collect();
+    let mut out: Vec<(Timestamp, Next)> = pending.map(|a| (a.due, work(machine, a, now))).collect();
     out.extend(mails(situation));
     if let Life::Subscription(s) = &folded.life {
         let running = |e: &&Episode| e.is_open() && e.lapsed.is_none();
@@ -137,7 +139,7 @@ pub fn outlook_after(situation: &Situation<'_>, at: Timestamp) -> Vec<Upcoming> 
     next
 }
 
-fn work(action: &Action) -> Next {
+fn work(machine: &Machine, action: &Action, now: Timestamp) -> Next {
     let (license, attempt) = (action.license, action.attempts + 1);
     match (&action.act, action.phase) {
         (Act::Read { .. }, _) => Next::Read { license },
@@ -146,8 +148,8 @@ fn work(action: &Action) -> Next {
             attempt,
         },
         (_, CreatePhase::Look { .. }) => Next::LookFor { license },
-        (act, CreatePhase::Ready) => Next::Act {
-            act: act.as_str(),
+        (_, CreatePhase::Ready) => Next::Act {
+            act: name_of(machine, action, now),
             license,
             attempt,
         },

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::fact::{self, DecisionView, FactView};
 use crate::domain::action::{Act, ActionOutcome, Attempt};
+use crate::domain::guard::name_of;
 use crate::domain::id::CustomerId;
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
 use crate::domain::plan::Devices;
@@ -201,7 +202,7 @@ impl MachineView {
                 .actions
                 .iter()
                 .filter(|a| !matches!(a.act, Act::Read { .. } | Act::Query(_)))
-                .map(|a| action(machine, a))
+                .map(|a| action(machine, a, now))
                 .collect(),
             notices: machine.notices.iter().map(notice).collect(),
             wake_at: machine.wake_at,
@@ -247,13 +248,13 @@ fn licenses(machine: &Machine, now: Timestamp, keys: Keys) -> Vec<LicenseView> {
     licenses
 }
 
-pub(super) fn action(machine: &Machine, a: &crate::domain::action::Action) -> ActionView {
+fn action(machine: &Machine, a: &crate::domain::action::Action, now: Timestamp) -> ActionView {
     let found = |g: &Grant| g.number == a.license && g.adopted;
     let made = a.act.creates() && a.outcome == ActionOutcome::Done;
     ActionView {
         id: a.id,
         at: a.at,
-        kind: a.act.as_str(),
+        kind: name_of(machine, a, now),
         seat: a.license,
         outcome: a.outcome.as_str(),
         attempts: a.attempts,
