@@ -223,6 +223,7 @@ mod tests {
             number,
             act: "extend_license",
             creates: false,
+            lost: None,
             lacks_access: false,
             why: None,
         });

@@ -135,6 +135,8 @@ pub struct ActionAttention {
     pub creates: bool,
     /// Whether it was refused because of what we may do at the service: others will be, too.
     pub lacks_access: bool,
+    /// The license that does not come back, by its number: to try again helps only once somebody mended it at the service.
+    pub lost: Option<u32>,
     /// Why it is not done, in words.
     pub why: Option<String>,
 }

@@ -60,6 +60,10 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
         act: action.act.as_str(),
         creates: action.act.creates(),
         lacks_access,
+        lost: Some(action.license).filter(|_| {
+            let refused = action.outcome == ActionOutcome::Refused && !lacks_access;
+            refused && matches!(action.act, Act::Reinstate { .. })
+        }),
         why: action.why(),
     };
     let concern = match action.outcome {

@@ -4,6 +4,7 @@
 //! is the caller's business. Only what [`Abilities`] leave open is looked at with a second request, a read.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use reqwest::{Method, Request};
 
@@ -80,12 +81,14 @@ pub enum ClientError {
 
 /// A client of one license service. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     sender: Sender,
     abilities: Abilities,
     suspend: SuspendBy,
+    /// It refused to take an end away, and took a far one.
+    pub(super) keeps_ends: AtomicBool,
 }
 
 impl std::fmt::Debug for Client {
@@ -107,6 +110,7 @@ impl Client {
             sender,
             abilities: config.abilities,
             suspend: config.suspend,
+            keeps_ends: AtomicBool::new(false),
         })))
     }
 
@@ -170,8 +174,11 @@ impl Client {
         self.page(app, 1, None, None).await.map(|_| ())
     }
 
-    /// Sets a license's end; `None` is for life. Confirmed by what the service shows afterwards.
+    /// Sets a license's end; `None` is for life, in the way that the service takes. Confirmed by what it shows afterwards.
     pub async fn set_expiry(&self, key: &LicenseKey, to: Option<Timestamp>) -> Answer<License> {
+        if to.is_none() {
+            return self.set_for_life(key).await;
+        }
         self.update(key, LicenseUpdate::Extend(to), |l| l.expires_at.shows(to))
             .await
     }

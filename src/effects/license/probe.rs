@@ -90,7 +90,7 @@ impl Probe<'_> {
         let can_shorten = can("shortening", self.client.shorten(self.key, hour).await)?;
         let can_be_for_life = can(
             "taking the end away",
-            self.client.set_expiry(self.key, None).await,
+            self.client.take_end_away(self.key).await,
         )?;
         let device_form = self.device_form().await?;
         let (fewer_devices, unlimited_devices) = match device_form {

@@ -44,6 +44,10 @@ pub struct Faults {
     pub finds_by_label: bool,
     /// What comes of an earlier end: `accept`, `refuse` (400) or `ignore` (200, unchanged).
     pub shorten: String,
+    /// What comes of taking an end away: `accept`, `refuse` (400) or `ignore` (200, unchanged).
+    pub for_life: String,
+    /// Ends later than so many days from now are refused; 0: none is.
+    pub end_max_days: i64,
     /// Which form of changing devices it takes: `update`, `plain` (without an action), `ignore` (200, unchanged) or `refuse`.
     pub devices: String,
     /// Devices can be added only.
@@ -82,6 +86,8 @@ impl Default for Faults {
             list_shows_label: false,
             finds_by_label: false,
             shorten: "accept".into(),
+            for_life: "accept".into(),
+            end_max_days: 0,
             devices: "refuse".into(),
             no_fewer_devices: false,
             no_unlimited_devices: false,
