@@ -140,9 +140,18 @@ impl Client {
 
     /// Reads one license with all its details.
     pub async fn get(&self, key: &LicenseKey) -> Answer<License> {
+        let read = |body: &[u8]| wire::license(body).filter(|license| license.key == *key);
+        self.get_as(key, read).await
+    }
+
+    /// Reads one license as somebody understands it.
+    pub(super) async fn get_as<T>(
+        &self,
+        key: &LicenseKey,
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Answer<T> {
         match self.0.sender.url_of(key) {
             Ok(url) => {
-                let read = |body: &[u8]| wire::license(body).filter(|license| license.key == *key);
                 self.0
                     .sender
                     .send(Ok(Request::new(Method::GET, url)), Some(key), read)
@@ -297,6 +306,17 @@ impl Client {
         cursor: Option<&str>,
         label: Option<&str>,
     ) -> Answer<LicensePage> {
+        let read = |body: &[u8]| wire::page(body, limit);
+        self.page_as(app, limit, (cursor, label), read).await
+    }
+
+    pub(super) async fn page_as<T>(
+        &self,
+        app: &AppId,
+        limit: usize,
+        (cursor, label): (Option<&str>, Option<&str>),
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Answer<T> {
         let mut url = self.0.sender.licenses().clone();
         url.query_pairs_mut()
             .append_pair("appId", app.as_str())
@@ -305,9 +325,7 @@ impl Client {
             .extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
         self.0
             .sender
-            .send(Ok(Request::new(Method::GET, url)), None, |body| {
-                wire::page(body, limit)
-            })
+            .send(Ok(Request::new(Method::GET, url)), None, read)
             .await
     }
 }

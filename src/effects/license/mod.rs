@@ -202,6 +202,7 @@ impl Abilities {
             fewer_devices: probe.fewer_devices.unwrap_or(true),
             unlimited_devices: probe.unlimited_devices.unwrap_or(true),
             list_shows_label: probe.list_shows_label,
+            finds_by_label: probe.finds_by_label.unwrap_or(self.finds_by_label),
             ..self
         }
     }

@@ -287,5 +287,16 @@ pub fn page(body: &[u8], limit: usize) -> Option<LicensePage> {
     })
 }
 
+/// The names of the fields that an answer shows of its license, or of the first one of its list, in the order of the alphabet.
+#[must_use]
+pub fn fields(body: &[u8]) -> Option<Vec<String>> {
+    let read: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let listed = read.get("licenses").and_then(|l| l.get(0));
+    let shown = listed.or_else(|| read.get("license")).unwrap_or(&read);
+    let mut names: Vec<String> = shown.as_object()?.keys().cloned().collect();
+    names.sort_unstable();
+    Some(names)
+}
+
 #[cfg(test)]
 mod tests;

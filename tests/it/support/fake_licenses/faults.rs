@@ -56,6 +56,8 @@ pub struct Faults {
     pub no_unlimited_devices: bool,
     /// What has expired is not extended.
     pub dead_when_expired: bool,
+    /// What is revoked is not extended.
+    pub no_extend_revoked: bool,
     /// `activate` is refused.
     pub refuse_activate: bool,
     /// A change to what is so already is refused with 400.
@@ -92,6 +94,7 @@ impl Default for Faults {
             no_fewer_devices: false,
             no_unlimited_devices: false,
             dead_when_expired: false,
+            no_extend_revoked: false,
             refuse_activate: false,
             refuse_repeats: false,
             silent_updates: false,

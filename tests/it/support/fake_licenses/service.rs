@@ -157,6 +157,9 @@ fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
             decision: EventId::from("by a call"),
             device: None,
         },
+        Some("extend") if faults.no_extend_revoked && kept.status == "revoked" => {
+            return plain_error(400, "bad_request");
+        }
         Some("extend")
             if faults.dead_when_expired && kept.expires_at.is_some_and(|at| at <= now()) =>
         {
