@@ -196,6 +196,11 @@ impl Attention {
             Concern::Found { finding, .. } => minicbor::encode(finding, &mut bytes),
             // Other numbers are news.
             Concern::AuditDiffers { differs, .. } => minicbor::encode(differs, &mut bytes),
+            // One that answers again and refuses us is not mended by waiting.
+            Concern::ServiceGone {
+                trouble: ServiceTrouble::Refusing | ServiceTrouble::NoCredits,
+                ..
+            } => minicbor::encode("refuses", &mut bytes),
             Concern::RefusedAction(_)
             | Concern::HeldAction { .. }
             | Concern::PaidWithoutKey { .. }
