@@ -14,6 +14,8 @@ pub enum Blame {
     Input,
     /// Keyward, or the machine under it: 2.
     Ours,
+    /// Nobody has to: the question was answered, and the answer is no: 3.
+    Answer,
 }
 
 /// A failure as it is printed.
@@ -48,6 +50,16 @@ impl Failure {
         }
     }
 
+    /// An answer that a script must be able to tell from a failure.
+    #[must_use]
+    pub fn answer(message: impl Into<String>) -> Self {
+        Self {
+            blame: Blame::Answer,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
     /// With the way out.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -61,6 +73,7 @@ impl Failure {
         match self.blame {
             Blame::Input => 1,
             Blame::Ours => 2,
+            Blame::Answer => 3,
         }
     }
 }

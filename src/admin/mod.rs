@@ -47,4 +47,4 @@ pub use service::Service;
 pub use service_move::{MoveQuery, MoveRow};
 pub use standing::{Compared, Holding, Settlement};
 pub use upkeep::{Verified, WrongEntry};
-pub use why::{WhyLicense, WhyPage};
+pub use why::{WhyLicense, WhyPage, WhyPolicy};

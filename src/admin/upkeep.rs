@@ -58,6 +58,9 @@ pub struct Verified {
     /// The licenses in the embedded license service's store, where it was looked at too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licenses: Option<u64>,
+    /// What was not looked at, and why, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<String>,
 }
 
 /// Something that is wrong.
@@ -95,6 +98,7 @@ pub(super) async fn verify(context: &Context, repair: bool) -> Result<Response, 
         wrong,
         more,
         licenses: None,
+        unchecked: Vec::new(),
     };
     Ok(Response::List {
         rows: vec![raw(&verified)?],

@@ -59,6 +59,9 @@ pub struct WhyLicense {
     pub should_be: String,
     /// Until when; absent: for life, or not at all.
     pub until: Option<Timestamp>,
+    /// The end of what was paid for, where that is another instant than `until`: the policy's line says what lies between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid_until: Option<Timestamp>,
     /// The row of docs/states/entitlement.md.
     pub row: Option<WhyRow>,
     /// The fact that decided.
@@ -260,6 +263,9 @@ fn license(
         plan: seat.plan.as_ref().map(ToString::to_string),
         should_be: should_be.to_owned(),
         until,
+        paid_until: seat
+            .paid_until
+            .filter(|paid| until.is_some_and(|u| u != *paid)),
         row: seat.row.map(row),
         decided_by: reason.decided_by.as_ref().map(|fact| WhyFact {
             event: fact.id.to_string(),

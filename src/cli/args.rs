@@ -98,6 +98,8 @@ pub enum Command {
     /// Play the store's own history under the config that `--config` names, and report what would have been different.
     Whatif(WhatifArgs),
     /// Play the store's own history in another binary or under another config, and list who would fare otherwise.
+    ///
+    /// Exit code: 0 where nobody would, 3 where somebody would; 1 and 2 are failures, as with every command.
     Rehearse(RehearseArgs),
     /// Find purchases by e-mail address, license key, or any id.
     Find(FindArgs),

@@ -1,4 +1,5 @@
-//! The command line: every command in a file of its own, one printer, and three exit codes.
+//! The command line: every command in a file of its own, one printer, and the exit codes: 0 done, 1 your
+//! input, 2 ours, 3 an answer that is no.
 //!
 //! In: arguments. `args` has them all on one page. Questions and orders about a store go to `admin`:
 //! over the socket of the server that runs, else in the command's own process.

@@ -112,6 +112,10 @@ fn agreed(args: &ProbeArgs, licenses: &LicensesConfig) -> Result<(), Failure> {
 
 /// What was learned, a line each.
 #[must_use]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a flat table: a row for each thing that is learned"
+)]
 pub(super) fn text(probe: &ServiceProbe) -> String {
     let word = |can: bool| if can { "yes" } else { "no" };
     let listed = probe
@@ -126,6 +130,11 @@ pub(super) fn text(probe: &ServiceProbe) -> String {
         None => word(probe.set_devices).to_owned(),
     };
     let said = probe.unknown_action.clone();
+    let fields = |names: &Option<Vec<String>>| {
+        names
+            .as_ref()
+            .map_or("not learned".to_owned(), |names| names.join(", "))
+    };
     let rows = [
         (
             "an end can be moved to an earlier instant",
@@ -136,12 +145,25 @@ pub(super) fn text(probe: &ServiceProbe) -> String {
             word(probe.can_be_for_life).to_owned(),
         ),
         (
+            "an end on 31 December 2099 is taken instead",
+            probe.far_end.map_or("not tried", word).to_owned(),
+        ),
+        (
             "a license that has expired can be extended",
             learned(probe.extends_expired),
         ),
         (
             "a revocation can be undone",
             word(probe.revoke_reversible).to_owned(),
+        ),
+        ("a second revocation is taken", learned(probe.revokes_again)),
+        (
+            "an end can be set while revoked",
+            learned(probe.extends_revoked),
+        ),
+        (
+            "an active license may be activated",
+            learned(probe.activates_again),
         ),
         ("the number of devices can be changed", devices),
         ("devices can be taken away", learned(probe.fewer_devices)),
@@ -153,6 +175,12 @@ pub(super) fn text(probe: &ServiceProbe) -> String {
             "the list shows labels",
             word(probe.list_shows_label).to_owned(),
         ),
+        (
+            "the list can be asked for a label",
+            learned(probe.finds_by_label),
+        ),
+        ("the list shows", fields(&probe.list_fields)),
+        ("a single read shows", fields(&probe.read_fields)),
         ("a new license is listed", listed),
         (
             "an action that does not exist",

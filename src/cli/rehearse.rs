@@ -90,12 +90,11 @@ pub(super) fn run(config: &Path, named: Option<&Path>, args: &RehearseArgs) -> R
         } else {
             whatif::Format::Text
         };
-        return whatif::run(
-            named,
-            &WhatifArgs {
-                since: None,
-                format,
-            },
+        let since = None;
+        let differ = whatif::compared(named, &WhatifArgs { since, format })?;
+        return answered(
+            differ,
+            "the answer above names them; until they are meant, stay with the config in force",
         );
     };
     let history = ExportedHistory::export(config)?;
@@ -112,13 +111,23 @@ pub(super) fn run(config: &Path, named: Option<&Path>, args: &RehearseArgs) -> R
     } else {
         report::data(&text(&answer));
     }
-    match answer.differ.len() {
+    let differ = u64::try_from(answer.differ.len()).unwrap_or(u64::MAX);
+    answered(
+        differ,
+        "read what the new version says it changed; until then stay with this one",
+    )
+}
+
+/// What a script reads off the exit code, alike for another binary and another config: whether purchases would come out
+/// otherwise.
+fn answered(differ: u64, hint: &str) -> Result<(), Failure> {
+    match differ {
         0 => Ok(()),
-        n => Err(Failure::input(format!(
+        n => Err(Failure::answer(format!(
             "{} would come out otherwise",
             counted(n, "purchase", "purchases")
         ))
-        .hint("read what the new version says it changed; until then stay with this one")),
+        .hint(hint)),
     }
 }
 

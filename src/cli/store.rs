@@ -3,18 +3,23 @@
 
 use crate::admin::Failure;
 use crate::config::Config;
+use crate::domain::machine::Grant;
 use crate::domain::revision::{Revision, Revisions};
+use crate::domain::service_move::ServiceKind;
 use crate::domain::time::Timestamp;
 use crate::embedded::{self, StoreLedger};
 use crate::engine::backup::LICENSES;
 use crate::engine::input::Rules;
-use crate::engine::read::view;
+use crate::engine::read::{scan, view};
 use crate::engine::record;
 use crate::engine::record::key::{self, Table};
 use crate::engine::write::working::Committed;
 use crate::server::{source_rules, uses_embedded};
 use crate::store::sled::{Reader, Store, Writer};
 use crate::store::{Create, KeyRange, OpenError, Options, Read, Verify};
+
+/// Purchases that are read at one time.
+const MACHINES_AT_ONCE: usize = 1_000;
 
 /// Opens the store that is there. None is made, and the embedded license service's is left alone.
 ///
@@ -35,31 +40,62 @@ fn options(config: &Config, verify: Verify) -> Options {
 }
 
 /// The embedded license service's store after a look at all of it.
-pub(super) struct CheckedLicenses {
-    /// Every one could be read.
-    pub(super) licenses: u64,
-    /// What was wrong with the store's files and was repaired.
-    pub(super) repaired: Vec<String>,
+pub(super) enum CheckedLicenses {
+    /// The config names no such service.
+    NotUsed,
+    /// It is not there.
+    Missing {
+        /// So many licenses are known that it made; none: it has not begun yet.
+        known: u64,
+    },
+    /// All of it could be read.
+    Looked {
+        licenses: u64,
+        /// What was wrong with the store's files and was repaired.
+        repaired: Vec<String>,
+    },
 }
 
-/// Checks the embedded license service's store, every key against its commit log, and reads every license. `None`: the
-/// config names no such service, or it has not begun yet.
+/// Checks the embedded license service's store, every key against its commit log, and reads every license.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn check_licenses(config: &Config) -> Result<Option<CheckedLicenses>, Failure> {
+pub(super) fn check_licenses(config: &Config) -> Result<CheckedLicenses, Failure> {
     if !uses_embedded(config) {
-        return Ok(None);
+        return Ok(CheckedLicenses::NotUsed);
     }
     let dir = config.data_dir.join(LICENSES);
     let (writer, reader) = match Store::open(&dir, options(config, Verify::Everything)) {
-        Err(OpenError::Missing { .. }) => return Ok(None),
+        Err(OpenError::Missing { .. }) => {
+            let known = made_by_embedded(config)?;
+            return Ok(CheckedLicenses::Missing { known });
+        }
         opened => opened?,
     };
     let repaired = writer.report().repaired.clone();
     let licenses = embedded::count_licenses(StoreLedger::new(reader, writer))
         .map_err(|error| Failure::ours(error.to_string()))?;
-    Ok(Some(CheckedLicenses { licenses, repaired }))
+    Ok(CheckedLicenses::Looked { licenses, repaired })
+}
+
+/// The licenses that the embedded service made, by the purchases' records.
+fn made_by_embedded(config: &Config) -> Result<u64, Failure> {
+    let (writer, reader) = open_store(config, Verify::default())?;
+    let (mut cursor, mut known) = (scan::Cursor::default(), 0);
+    loop {
+        let machines = scan::machines(&reader, &mut cursor, MACHINES_AT_ONCE)?;
+        for id in &machines {
+            let grants = view::machine(&reader, id)?.map_or_else(Vec::new, |m| m.grants);
+            let made = |g: &&Grant| g.service == Some(ServiceKind::Embedded);
+            known += grants.iter().filter(made).count() as u64;
+        }
+        if machines.len() < MACHINES_AT_ONCE {
+            break;
+        }
+    }
+    drop(reader);
+    writer.close().map_err(|e| Failure::ours(e.to_string()))?;
+    Ok(known)
 }
 
 /// What the engine must know, as the store has it: a command brings no new revision into force, for its config may be one

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::ask::{AskedOf, ask_checked, load, only_row};
 use super::report;
-use super::store::check_licenses;
+use super::store::{CheckedLicenses, check_licenses};
 use crate::admin::{Failure, Request, Verified, WrongEntry};
 use crate::config::{Config, Env};
 use crate::domain::words::counted;
@@ -39,11 +39,12 @@ pub(super) fn run(config_path: &Path, args: &VerifyArgs) -> Result<(), Failure> 
     let mut verified: Verified = only_row(response)?;
     let way_out = match asked {
         AskedOf::Server => {
-            if uses_embedded(&config) {
-                report::say(&format!(
-                    "{SERVICE_STORE} is in use by the server and was not looked at"
-                ));
-            }
+            let unchecked = uses_embedded(&config).then(|| {
+                format!(
+                    "{SERVICE_STORE} is in use by the server and was not looked at: stop it, then `keyward verify`"
+                )
+            });
+            verified.unchecked.extend(unchecked);
             None
         }
         AskedOf::Store { repaired } => {
@@ -63,24 +64,68 @@ pub(super) fn run(config_path: &Path, args: &VerifyArgs) -> Result<(), Failure> 
     match (left + verified.more, mendable) {
         (0, _) => Ok(()),
         (left, 0) if verified.more == 0 => {
-            Err(Failure::ours(format!("{left} findings")).hint(way_out.as_deref().unwrap_or(
-                "records that cannot be read come back with a backup (`keyward restore`); events that a purchase \
-                 lacks, by sending them again from Stripe's dashboard",
-            )))
+            let hint = way_out.or_else(|| way_out_of(&verified));
+            let failure = Failure::ours(format!("{left} findings"));
+            Err(hint.map_or_else(|| failure.clone(), |hint| failure.clone().hint(hint)))
         }
         (left, _) => Err(Failure::ours(format!("{left} findings"))
             .hint("`keyward verify --repair` puts right what can be")),
     }
 }
 
+/// What helps against what `--repair` does not put right, each of it once.
+fn way_out_of(verified: &Verified) -> Option<String> {
+    let left = |code: &str| {
+        let mut wrong = verified.wrong.iter();
+        wrong.any(|w| w.code == code && !w.repaired && !w.repairable)
+    };
+    let hints = [
+        (
+            "unreadable",
+            "records that cannot be read come back with a backup (`keyward restore`)",
+        ),
+        (
+            "unknown",
+            "what no table of this version has is kept and not used: was a newer version here? Go on with that one",
+        ),
+        (
+            "lost",
+            "events that a purchase lacks come back by sending them again from Stripe's dashboard",
+        ),
+    ];
+    let hints: Vec<&str> = hints
+        .into_iter()
+        .filter_map(|(code, hint)| left(code).then_some(hint))
+        .collect();
+    (!hints.is_empty()).then(|| hints.join("; "))
+}
+
 /// Checks the embedded license service's store, and adds what is wrong with it. Returns what to do about that.
 fn look_at_licenses(config: &Config, verified: &mut Verified) -> Option<String> {
     let failure = match check_licenses(config) {
-        Ok(None) => return None,
-        Ok(Some(checked)) => {
+        Ok(CheckedLicenses::NotUsed) => return None,
+        Ok(CheckedLicenses::Missing { known }) => {
+            if known == 0 {
+                return None;
+            }
+            verified.wrong.push(WrongEntry {
+                code: "licenses".to_owned(),
+                what: format!(
+                    "{SERVICE_STORE} is not there, and {known} licenses are known that it made"
+                ),
+                repaired: false,
+                repairable: false,
+            });
+            return Some(
+                "is its disk mounted? Do not start the server before the folder `licenses` of the data directory is back: \
+                 it would begin an empty one. A backup has it (`keyward restore`)"
+                    .to_owned(),
+            );
+        }
+        Ok(CheckedLicenses::Looked { licenses, repaired }) => {
             let warn = |r: &String| report::warning(&format!("{SERVICE_STORE}: {r}"));
-            checked.repaired.iter().for_each(warn);
-            verified.licenses = Some(checked.licenses);
+            repaired.iter().for_each(warn);
+            verified.licenses = Some(licenses);
             return None;
         }
         Err(failure) => failure.to_string(),
@@ -104,10 +149,10 @@ fn print(verified: &Verified) {
         report::data(&format!("and {} more", verified.more));
     }
     let (keys, machines) = (verified.seen.keys, verified.seen.machines);
-    let fits = if verified.wrong.is_empty() {
-        "; everything fits together"
-    } else {
-        ""
+    let fits = match (verified.wrong.is_empty(), verified.unchecked.is_empty()) {
+        (true, true) => "; everything fits together",
+        (true, false) => "; all that was looked at fits together",
+        (false, _) => "",
     };
     let licenses = verified.licenses.map_or(String::new(), |n| {
         format!("; {SERVICE_STORE}: {}", counted(n, "license", "licenses"))
@@ -117,4 +162,8 @@ fn print(verified: &Verified) {
         counted(keys, "key", "keys"),
         counted(machines, "purchase", "purchases")
     ));
+    verified
+        .unchecked
+        .iter()
+        .for_each(|what| report::warning(what));
 }

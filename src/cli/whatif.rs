@@ -64,6 +64,14 @@ const USUAL: &str = "./keyward.toml";
 /// # Errors
 /// What went wrong.
 pub fn run(new: Option<&Path>, args: &WhatifArgs) -> Result<(), Failure> {
+    compared(new, args).map(|_| ())
+}
+
+/// Runs the comparison, prints it, and says for how many purchases something differs.
+///
+/// # Errors
+/// What went wrong.
+pub(super) fn compared(new: Option<&Path>, args: &WhatifArgs) -> Result<u64, Failure> {
     let new = new.ok_or_else(|| {
         Failure::input("which config would it be?")
             .hint("`--config NEW.toml` names it; the store's own is ./keyward.toml")
@@ -80,12 +88,10 @@ pub fn run(new: Option<&Path>, args: &WhatifArgs) -> Result<(), Failure> {
         ));
     }
     match args.format {
-        Format::Json => report::json(&answer),
-        Format::Text => {
-            report::data(&text(&answer));
-            Ok(())
-        }
+        Format::Json => report::json(&answer)?,
+        Format::Text => report::data(&text(&answer)),
     }
+    Ok(answer.totals.differ)
 }
 
 /// The config whose store is asked: the usual one, or where there is none, the new one, whose `data_dir` is the same.

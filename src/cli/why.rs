@@ -7,7 +7,7 @@ use super::args::WhyArgs;
 use super::ask::ask;
 use super::page;
 use super::report::{self, BOLD, styled};
-use crate::admin::{Failure, Request, Response, WhyLicense, WhyPage};
+use crate::admin::{Failure, Request, Response, WhyLicense, WhyPage, WhyPolicy};
 use crate::clock::Clock;
 use crate::domain::words::counted;
 
@@ -74,6 +74,19 @@ fn text(page: &WhyPage) -> String {
     out
 }
 
+fn of_policy(out: &mut String, policy: &WhyPolicy) {
+    let since = match (policy.overridden, policy.revision) {
+        (Some(at), _) => format!(", the customer's own since {at}"),
+        (None, Some(at)) => format!(", revision of {at}"),
+        (None, None) => String::new(),
+    };
+    let _ = writeln!(
+        out,
+        "  policy        {}: {} = {:?}{since}",
+        policy.name, policy.key, policy.value
+    );
+}
+
 fn of_license(out: &mut String, l: &WhyLicense) {
     let until = l.until.map_or(String::new(), |at| format!(" until {at}"));
     let plan = l
@@ -105,17 +118,11 @@ fn of_license(out: &mut String, l: &WhyLicense) {
             row.phase, row.refund, row.dispute, row.pause, row.ending
         );
     }
+    if let Some(paid) = l.paid_until {
+        let _ = writeln!(out, "  paid until    {paid}");
+    }
     if let Some(policy) = &l.policy {
-        let since = match (policy.overridden, policy.revision) {
-            (Some(at), _) => format!(", the customer's own since {at}"),
-            (None, Some(at)) => format!(", revision of {at}"),
-            (None, None) => String::new(),
-        };
-        let _ = writeln!(
-            out,
-            "  policy        {}: {} = {:?}{since}",
-            policy.name, policy.key, policy.value
-        );
+        of_policy(out, policy);
     }
     if let Some(is) = &l.license {
         let ends = is

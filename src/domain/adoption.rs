@@ -32,7 +32,7 @@ use beginning::slept_through;
 use pairing::SAME_PERIOD;
 
 use super::action::{Action, ActionOutcome, CreatePhase, SeatId};
-use super::entitlement::{Entitlement, SeatDue, Want, Why};
+use super::entitlement::{Entitlement, Want, Why};
 use super::fact::{EndReason, Fact, Subscription, SubscriptionEvent};
 use super::lifecycle::subscription::SubscriptionState as Life;
 use super::lifecycle::{Kind, State};
@@ -186,7 +186,7 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, terms: Terms<
         let own = |until: Timestamp| grant.expires_at.map_or(until, |end| end.min(until));
         let period_end = if unpaid {
             let reached = |end: &Timestamp| grant.expires_at.is_some_and(|own| own >= *end);
-            period_end(last, seat).filter(reached)
+            seat.period_end.filter(reached)
         } else {
             last_end
         };
@@ -208,14 +208,6 @@ fn last_period(machine: &Machine) -> Option<(Timestamp, &Subscription, Timestamp
     });
     let (told, snapshot) = ends.min_by_key(|(at, _)| *at)?;
     Some((told, snapshot, snapshot.ended_at.unwrap_or(told)))
-}
-
-/// The end of the period of a seat's item.
-fn period_end(snapshot: &Subscription, seat: &SeatDue) -> Option<Timestamp> {
-    let is_own = |id: &str| id == seat.item || seat.aliases.contains(id);
-    let mut items = snapshot.items.iter();
-    let own = items.find(|i| i.id.as_ref().is_some_and(|id| is_own(id.as_str())))?;
-    own.period_end
 }
 
 /// Whether time that another hand gave a license is left to it though it should not work any more. What stood in a license

@@ -53,6 +53,9 @@ pub struct OpenTopic {
     /// Since when nothing of it waits.
     #[n(4)]
     gone: Option<Timestamp>,
+    /// When something of it that is reported at once was last reported.
+    #[n(5)]
+    urgent: Option<Timestamp>,
 }
 
 /// What was reported over one channel.
@@ -170,7 +173,16 @@ fn waits<'a>(
         gone: None,
         ..open.clone()
     });
-    if new.is_empty() || known.is_some_and(|open| now - open.reported < every) {
+    let is_urgent = new.iter().any(|a| a.concern.is_urgent());
+    // What is reported at once does not wait because something of its topic was that may wait.
+    let last = known.and_then(|open| {
+        if is_urgent {
+            open.urgent
+        } else {
+            Some(open.reported)
+        }
+    });
+    if new.is_empty() || last.is_some_and(|at| now - at < every) {
         return still;
     }
     new.sort_by_key(|a| a.since);
@@ -202,6 +214,9 @@ fn waits<'a>(
         reported: now,
         items: codes,
         gone: None,
+        urgent: is_urgent
+            .then_some(now)
+            .or_else(|| known.and_then(|open| open.urgent)),
     })
 }
 
@@ -223,6 +238,7 @@ mod tests {
             number,
             act: "extend_license",
             creates: false,
+            lost: None,
             lacks_access: false,
             why: None,
         });
@@ -315,6 +331,54 @@ mod tests {
                 "41 refused_action: 1 of 2"
             ]
         );
+    }
+
+    /// A digest of what may wait does not hold back what may not, and each has its own pause.
+    #[test]
+    fn what_is_urgent_does_not_wait_for_the_next_digest_of_its_topic() {
+        let create = |number: u32, since| {
+            let mut urgent = refused(number, since);
+            if let Concern::RefusedAction(action) = &mut urgent.concern {
+                action.creates = true;
+            }
+            urgent
+        };
+        let waits = || refused(1, NOW - EVERY);
+        let said = play(
+            Coverage::Whole,
+            &[
+                (0, vec![waits()]),
+                (1, vec![waits(), create(2, minutes(1))]),
+                (
+                    2,
+                    vec![waits(), create(2, minutes(1)), create(3, minutes(2))],
+                ),
+                (
+                    16,
+                    vec![waits(), create(2, minutes(1)), create(3, minutes(2))],
+                ),
+            ],
+        );
+        assert_eq!(
+            said,
+            [
+                "0 refused_action: 1 of 1",
+                "1 refused_action: 1 of 2",
+                "16 refused_action: 1 of 3"
+            ]
+        );
+    }
+
+    /// A service that did not answer and now refuses us is another trouble: nobody mends it by waiting.
+    #[test]
+    fn a_service_that_was_down_and_now_refuses_us_is_news() {
+        let down = || vec![gone(ServiceTrouble::Down, NOW)];
+        let refuses = || vec![gone(ServiceTrouble::Refusing, NOW)];
+        let said = play(
+            Coverage::Whole,
+            &[(15, down()), (16, refuses()), (17, refuses()), (18, down())],
+        );
+        assert_eq!(said, ["15 service: 1 of 1", "16 service: 1 of 1"]);
     }
 
     #[test]

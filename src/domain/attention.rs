@@ -135,6 +135,8 @@ pub struct ActionAttention {
     pub creates: bool,
     /// Whether it was refused because of what we may do at the service: others will be, too.
     pub lacks_access: bool,
+    /// The license that does not come back, by its number: to try again helps only once somebody mended it at the service.
+    pub lost: Option<u32>,
     /// Why it is not done, in words.
     pub why: Option<String>,
 }
@@ -194,6 +196,11 @@ impl Attention {
             Concern::Found { finding, .. } => minicbor::encode(finding, &mut bytes),
             // Other numbers are news.
             Concern::AuditDiffers { differs, .. } => minicbor::encode(differs, &mut bytes),
+            // One that answers again and refuses us is not mended by waiting.
+            Concern::ServiceGone {
+                trouble: ServiceTrouble::Refusing | ServiceTrouble::NoCredits,
+                ..
+            } => minicbor::encode("refuses", &mut bytes),
             Concern::RefusedAction(_)
             | Concern::HeldAction { .. }
             | Concern::PaidWithoutKey { .. }

@@ -5,6 +5,7 @@
 //! what decided is the fact without which it would have come out otherwise.
 
 mod customer;
+mod end;
 mod paragraph;
 mod present;
 mod remedy;
@@ -147,8 +148,9 @@ impl Asked<'_> {
             .as_ref()
             .and_then(|fact| self.turned_at(machine, seat, fact.at, at));
         let happened = decided.as_ref().map_or(at, |fact| fact.at);
+        let end = self.end_policy(folded, seat, happened);
         SeatReason {
-            policy: self.policy(folded, seat, happened),
+            policy: end.or_else(|| self.policy(folded, seat, happened)),
             decided_by: decided,
             turned_at,
             remedy: Remedy::of(machine, folded, seat, at),
@@ -194,10 +196,28 @@ impl Asked<'_> {
     }
 
     fn policy(&self, folded: &Folded, seat: &SeatDue, at: Timestamp) -> Option<PolicyLine> {
+        self.policy_line(folded, seat, at, |policy| line(seat, policy))
+    }
+
+    /// The policy that sets the end of a license which is simply paid for: the margin that was promised when it was last
+    /// paid, or how long a renewal that is being collected carries it.
+    fn end_policy(&self, folded: &Folded, seat: &SeatDue, at: Timestamp) -> Option<PolicyLine> {
+        let at = end::promised_at(folded, seat).unwrap_or(at);
+        self.policy_line(folded, seat, at, |policy| end::line(folded, seat, policy))
+    }
+
+    /// A line of the policy in force at an instant, with its revision.
+    fn policy_line(
+        &self,
+        folded: &Folded,
+        seat: &SeatDue,
+        at: Timestamp,
+        line: impl FnOnce(&Policy) -> Option<(&'static str, String)>,
+    ) -> Option<PolicyLine> {
         let decided = &folded.decided;
         let (revisions, judged) = (self.revisions, decided.judged_at(at));
         let policy = Terms { revisions, decided }.policy(seat.plan.as_ref(), at);
-        let (key, value) = line(seat, &policy)?;
+        let (key, value) = line(&policy)?;
         let revision = self.revisions.in_force(judged).map(|r| r.from);
         let known = revision.filter(|_| self.revisions.has_policy(&policy.name));
         let policy = known.map_or_else(|| PolicyName::from(STANDARD), |_| policy.name);

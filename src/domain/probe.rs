@@ -80,4 +80,45 @@ pub struct ServiceProbe {
     #[n(13)]
     #[serde(default)]
     pub unknown_action: Option<String>,
+    /// An end that stands for none is taken where none can be taken away; `None`: not tried.
+    #[n(14)]
+    #[serde(default)]
+    pub far_end: Option<bool>,
+    /// A revoked license may be revoked again; `None`: not learned.
+    #[n(15)]
+    #[serde(default)]
+    pub revokes_again: Option<bool>,
+    /// An end can be set while it is revoked; `None`: not learned.
+    #[n(16)]
+    #[serde(default)]
+    pub extends_revoked: Option<bool>,
+    /// An active license may be made active again; `None`: not learned.
+    #[n(17)]
+    #[serde(default)]
+    pub activates_again: Option<bool>,
+    /// The list can be asked for one label; `None`: not learned.
+    #[n(18)]
+    #[serde(default)]
+    pub finds_by_label: Option<bool>,
+    /// The fields that the list shows of a license; `None`: not learned.
+    #[n(19)]
+    #[serde(default)]
+    pub list_fields: Option<Vec<String>>,
+    /// The fields that a single read shows of it; `None`: not learned.
+    #[n(20)]
+    #[serde(default)]
+    pub read_fields: Option<Vec<String>>,
+}
+
+impl ServiceProbe {
+    /// Whether a license for life that was stopped by its end comes back for life: without an end, or with one that stands
+    /// for none. `None`: a probe of an earlier version did not try the latter.
+    #[must_use]
+    pub const fn gives_life_back(&self) -> Option<bool> {
+        if self.can_be_for_life {
+            Some(true)
+        } else {
+            self.far_end
+        }
+    }
 }

@@ -1,8 +1,9 @@
 //! What a purchase comes to, in one status for people: from what should be and what is. The success page, `keyward show` and
 //! the lists use the same.
 
-use super::action::ActionOutcome;
+use super::action::{Action, ActionOutcome};
 use super::entitlement::{Entitlement, LOOKUP_TAKES, SeatDue, Why};
+use super::hold::Hold;
 use super::lifecycle::payment::PaymentState as Payment;
 use super::lifecycle::subscription::SubscriptionState as Subscription;
 use super::lifecycle::{Folded, State};
@@ -110,6 +111,19 @@ fn is_news(machine: &Machine, folded: &Folded, now: Timestamp) -> bool {
 }
 
 /// Whether somebody must look at it before a key can come.
+/// Whether a key is late only because the seller has paused what goes out, or observes: nobody is told of it then.
+#[must_use]
+pub fn is_paused(machine: &Machine) -> bool {
+    let mut creates = machine.actions.iter().filter(|a| {
+        a.act.creates() && !matches!(a.outcome, ActionOutcome::Done | ActionOutcome::Superseded)
+    });
+    let paused = |a: &Action| {
+        a.outcome == ActionOutcome::Held
+            && matches!(a.held, Some(Hold::Paused { .. } | Hold::Observed))
+    };
+    machine.held.is_none() && creates.clone().next().is_some() && creates.all(paused)
+}
+
 fn stuck(machine: &Machine) -> bool {
     let refused = |o: ActionOutcome| {
         matches!(

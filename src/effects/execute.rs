@@ -4,6 +4,7 @@ mod create;
 mod look;
 mod still_wanted;
 
+use super::license::stop::StoppedBy;
 use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use super::services::{LicenseService, Services};
 use super::throttle::{Gate, Pass, Share};
@@ -169,7 +170,10 @@ impl ActionExecutor<'_> {
                 None => client.set_expiry(key, *until).await,
             },
             Act::Suspend { key } => client.suspend(key, self.now().whole_s()).await,
-            Act::Reinstate { key, until } => client.reinstate(key, *until).await,
+            Act::Reinstate { key, until } => {
+                let stopped = StoppedBy::of(grant.map(|g| g.status));
+                client.reinstate(key, *until, stopped).await
+            }
             Act::Revoke { key } => client.revoke(key).await,
             Act::SetDevices { key, devices } => client.set_devices(key, *devices).await,
             Act::ResetDevices { key, device, .. } => {

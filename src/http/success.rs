@@ -22,7 +22,7 @@ use crate::domain::id::{PlanName, Scope};
 use crate::domain::lifecycle::{Folded, Life};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::status::PurchaseStatus;
-use crate::domain::summary::status;
+use crate::domain::summary::{is_paused, status};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::read::view::{self, ExtendedPurchase};
 use crate::engine::record::{RecordError, server};
@@ -223,7 +223,9 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
         status: Some(status),
         only_adds: machine.only_adds(),
         mails,
-        seller_told: status == PurchaseStatus::Delayed && app.config.alert.reaches_somebody(),
+        seller_told: status == PurchaseStatus::Delayed
+            && app.config.alert.reaches_somebody()
+            && !is_paused(machine),
         grace_ends: folded.life.open_episode().map(|e| e.ends),
         pay_url: pay_url(&folded, status),
         ..PurchaseText::default()

@@ -38,12 +38,26 @@ fn words(probe: &ServiceProbe) -> String {
         word(probe.set_devices),
     );
     for (can, what) in [
+        (Some(probe.can_be_for_life), "take an end away"),
         (probe.fewer_devices, "take devices away"),
         (probe.unlimited_devices, "take their limit away"),
         (probe.extends_expired, "extend what has expired"),
+        (probe.extends_revoked, "set an end while revoked"),
+        (probe.finds_by_label, "list by label"),
     ] {
         if let Some(can) = can {
             words.extend([", ", word(can), " ", what]);
+        }
+    }
+    if !probe.can_be_for_life && probe.far_end == Some(true) {
+        words.push_str(" (a license for life that comes back gets 31 December 2099 there, and is shown as for life)");
+    }
+    for (again, what) in [
+        (probe.revokes_again, "a second revocation"),
+        (probe.activates_again, "activating what is active"),
+    ] {
+        if again == Some(false) {
+            words.extend(["; it refuses ", what, ", which is then looked at"]);
         }
     }
     words
@@ -57,6 +71,9 @@ fn stops(config: &Config, probe: &ServiceProbe, subject: &str) -> Vec<Tried> {
         .filter(|l| l.service.as_str() == probe.service);
     let mut ways: Vec<SuspendBy> = of_service.map(|l| l.suspend).collect();
     ways.dedup();
+    let for_life = ways
+        .contains(&SuspendBy::Shorten)
+        .then(|| for_life(config, probe, subject));
     let other = if probe.revoke_reversible {
         "`suspend = \"revoke\"` under `[licenses]`: it can undo a revocation"
     } else {
@@ -76,7 +93,35 @@ fn stops(config: &Config, probe: &ServiceProbe, subject: &str) -> Vec<Tried> {
     });
     wrong
         .map(|what| Tried::new(Verdict::Bad, subject, what).hint(other))
+        .chain(for_life.flatten())
         .collect()
+}
+
+/// Licenses for life that are stopped by an end: whether they come back as what they were.
+fn for_life(config: &Config, probe: &ServiceProbe, subject: &str) -> Option<Tried> {
+    let plans = named(config, &|p| p.license.duration.is_none());
+    let whose = if plans.is_empty() {
+        "purchases for life".to_owned()
+    } else {
+        format!("purchases for life of these plans: {plans}")
+    };
+    match probe.gives_life_back() {
+        Some(true) => None,
+        Some(false) => {
+            let what = format!(
+                "`suspend = \"shorten\"`, but it takes neither an end away nor one so far off that it is none: what was stopped does not come back for life, with {whose}"
+            );
+            let hint = "`suspend = \"wait\"` under `[licenses]`: you are told instead; `keyward rekey` gives a new key";
+            Some(Tried::new(Verdict::Bad, subject, what).hint(hint))
+        }
+        None => {
+            let what = format!(
+                "it cannot take an end away, and whether it takes one far off instead was not tried: it decides how what was stopped comes back, with {whose}"
+            );
+            let hint = "`keyward probe --app APP` learns it";
+            Some(Tried::new(Verdict::Unwise, subject, what).hint(hint))
+        }
+    }
 }
 
 /// Plans whose customers get devices in a way that the service does not take.
@@ -125,7 +170,7 @@ fn ends(config: &Config, probe: &ServiceProbe, subject: &str) -> Vec<Tried> {
         );
     }
     let for_life = named(config, &|p| policy(p).on_cancel == OnCancel::Keep);
-    if !probe.can_be_for_life && !for_life.is_empty() {
+    if probe.gives_life_back() != Some(true) && !for_life.is_empty() {
         let what = format!(
             "it cannot take an end away, which `on_cancel = \"keep\"` of these plans needs: {for_life}"
         );
@@ -169,6 +214,13 @@ mod tests {
             unlimited_devices: Some(true),
             extends_expired: Some(true),
             unknown_action: None,
+            far_end: None,
+            revokes_again: Some(true),
+            extends_revoked: Some(true),
+            activates_again: Some(true),
+            finds_by_label: Some(false),
+            list_fields: None,
+            read_fields: None,
         }
     }
 
@@ -211,6 +263,7 @@ mod tests {
             []
         );
         let keep = format!("{PLANS}policy = \"kept\"\n[policy.kept]\non_cancel = \"keep\"\n");
+        let keep = format!("suspend = \"wait\"\n{keep}");
         let weak = ServiceProbe {
             can_be_for_life: false,
             ..able()
@@ -218,6 +271,37 @@ mod tests {
         let told = wrong(&keep, &weak);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(told[0].1.ends_with("`team`"), "{told:?}");
+    }
+
+    /// Where stops are ends, a license for life must come back for life.
+    #[test]
+    fn who_is_stopped_by_an_end_must_be_able_to_lose_it_again() {
+        let keeps_ends = |far_end| ServiceProbe {
+            can_be_for_life: false,
+            far_end,
+            ..able()
+        };
+        let solo = "[[plan]]\nname = \"solo\"\nprices = [\"price_1\"]\n\
+            [[plan]]\nname = \"year\"\nprices = [\"price_2\"]\nlicense = { duration = \"365d\" }\n";
+        let told = wrong(solo, &keeps_ends(Some(false)));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].0 == Verdict::Bad && told[0].1.ends_with("of these plans: `solo`"),
+            "{told:?}"
+        );
+        let told = wrong(solo, &keeps_ends(None));
+        assert!(
+            told.len() == 1 && told[0].0 == Verdict::Unwise && told[0].1.contains("not tried"),
+            "{told:?}"
+        );
+        assert_eq!(wrong(solo, &keeps_ends(Some(true))), []);
+        let shown = words(&keeps_ends(Some(true)));
+        assert!(
+            shown.contains("cannot take an end away") && shown.contains("31 December 2099"),
+            "{shown}"
+        );
+        let wait = format!("suspend = \"wait\"\n{solo}");
+        assert_eq!(wrong(&wait, &keeps_ends(Some(false))), []);
     }
 
     #[test]

@@ -61,6 +61,10 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
         act: name_of(machine, action, now),
         creates: action.act.creates(),
         lacks_access,
+        lost: Some(action.license).filter(|_| {
+            let refused = action.outcome == ActionOutcome::Refused && !lacks_access;
+            refused && matches!(action.act, Act::Reinstate { .. })
+        }),
         why: action.why(),
     };
     let concern = match action.outcome {

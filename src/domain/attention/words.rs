@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{BackupTrouble, Concern, EndpointTrouble, ServiceTrouble};
+use super::{ActionAttention, BackupTrouble, Concern, EndpointTrouble, ServiceTrouble};
 use crate::domain::adoption::Class;
 use crate::domain::finding::Finding;
 use crate::domain::hold::Hold;
@@ -12,13 +12,26 @@ use crate::domain::words::{Sentence, counted, sentences};
 
 sentences!(Concern, ServiceTrouble, BackupTrouble);
 
+impl ActionAttention {
+    /// The command that settles a refused one.
+    fn settled_by(&self) -> String {
+        match self.lost {
+            Some(number) => format!(
+                "keyward rekey {} --license {number} --reason …",
+                self.machine
+            ),
+            None => format!("keyward retry {}", self.name()),
+        }
+    }
+}
+
 impl Concern {
     /// The command that settles it, once what it names is mended.
     #[must_use]
     pub fn settled_by(&self) -> String {
         let noted = |machine: &MachineId| format!("keyward note {machine} --reason …");
         match self {
-            Self::RefusedAction(action) => format!("keyward retry {}", action.name()),
+            Self::RefusedAction(action) => action.settled_by(),
             Self::HeldAction {
                 hold: Hold::OtherService { at },
                 ..

@@ -7,6 +7,8 @@ use crate::domain::outlook::{outlook, outlook_after};
 use crate::domain::standing::Standing;
 
 const KNOWS: &str = "We have been told and are looking into it.";
+const PAUSED: &str =
+    "We have paused changes to licenses for the moment; this follows as soon as we go on.";
 
 impl Case {
     /// What the customer is told now.
@@ -81,7 +83,10 @@ fn a_license_that_is_not_made_yet_is_not_said_to_work() {
     let paid = session(PaymentStatus::Paid);
     case.told(0.0, "checkout.session.completed", paid);
     let told = format!("Your license is paid, but the key is not there yet. {KNOWS}");
-    case.says(&told);
+    // Nobody is told of what the seller holds back for all.
+    case.says(&format!(
+        "Your license is paid, but the key is not there yet. {PAUSED}"
+    ));
     case.refused().says(&told);
     case.waits()
         .says("Your license is paid, but the key is not there yet: it is being made.");
@@ -97,11 +102,11 @@ fn time_that_is_not_there_yet_is_not_said_to_be() {
     case.says("Your license key ending in KEY works until 2026-02-07.");
     case.paused(29.0).paid(30.0, "in_2", 30.0, 60.0);
     case.says(&format!(
-        "Your license key ending in KEY works until 2026-02-07. It should work until 2026-03-09. {KNOWS}"
+        "Your license key ending in KEY works until 2026-02-07. It should work until 2026-03-09. {PAUSED}"
     ));
     case.on(34.0).says(&format!(
         "Your license key ending in KEY ended on 2026-02-07, and does not work at present. It should work until \
-         2026-03-09. {KNOWS}"
+         2026-03-09. {PAUSED}"
     ));
     case.waits().says(
         "Your license key ending in KEY ended on 2026-02-07, and does not work at present. It should work until \
@@ -128,7 +133,8 @@ fn a_license_that_does_not_work_again_yet_is_not_said_to() {
     case.paused(6.0);
     dispute(&mut case, 7.0, "charge.dispute.closed", DisputeStatus::Won);
     let stopped = "Your license key ending in KEY does not work at present, though it should.";
-    case.says(&format!("{stopped} {KNOWS}"));
+    case.says(&format!("{stopped} {PAUSED}"));
+    case.refused().says(&format!("{stopped} {KNOWS}"));
     case.waits()
         .says(&format!("{stopped} It is being made to work again."));
 
@@ -136,7 +142,7 @@ fn a_license_that_does_not_work_again_yet_is_not_said_to() {
     kept.told(5.0, "charge.refunded", charge(100))
         .says("Your license key ending in KEY has ended. The payment was refunded.");
     kept.paused(6.0).decide(7.0, Verb::Keep);
-    kept.says(&format!("{stopped} {KNOWS}"));
+    kept.says(&format!("{stopped} {PAUSED}"));
 }
 
 #[test]

@@ -15,6 +15,9 @@ sentences!(ForCustomer, StrayForCustomer, NothingForCustomer);
 
 /// What is said where something is refused, held or late.
 const SELLER_KNOWS: &str = "We have been told and are looking into it.";
+/// What is said where the seller has paused what goes out: nobody was told of this one, for nothing is wrong with it.
+const PAUSED: &str =
+    "We have paused changes to licenses for the moment; this follows as soon as we go on.";
 
 /// One license, as its customer should hear of it. It names no internal word, and no key in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,6 +220,7 @@ impl ForCustomer {
         })?;
         match self.rest {
             Some(Rest::SellerKnows) => write!(f, ". {SELLER_KNOWS}"),
+            Some(Rest::Paused) => write!(f, ". {PAUSED}"),
             Some(Rest::OnItsWay) | None => f.write_str(": it is being made."),
         }
     }
@@ -233,7 +237,11 @@ impl ForCustomer {
             Want::Nothing | Want::Suspended | Want::Revoked => None,
         };
         name(self.key.as_deref(), f)?;
-        let seller_knows = self.rest == Some(Rest::SellerKnows);
+        let what_now = match self.rest {
+            Some(Rest::SellerKnows) => Some(SELLER_KNOWS),
+            Some(Rest::Paused) => Some(PAUSED),
+            Some(Rest::OnItsWay) | None => None,
+        };
         match (status, is_until) {
             (LicenseStatus::Live, until) => write!(f, " works{}.", end(until))?,
             (LicenseStatus::Expired, Some(at)) => {
@@ -241,18 +249,16 @@ impl ForCustomer {
             }
             (LicenseStatus::Suspended | LicenseStatus::Revoked | LicenseStatus::Expired, _) => {
                 f.write_str(" does not work at present, though it should.")?;
-                return if seller_knows {
-                    write!(f, " {SELLER_KNOWS}")
-                } else {
-                    f.write_str(" It is being made to work again.")
+                return match what_now {
+                    Some(what_now) => write!(f, " {what_now}"),
+                    None => f.write_str(" It is being made to work again."),
                 };
             }
         }
         let more = end(should);
-        if seller_knows {
-            write!(f, " It should work{more}. {SELLER_KNOWS}")
-        } else {
-            write!(f, " It should work{more}: the longer time is on its way.")
+        match what_now {
+            Some(what_now) => write!(f, " It should work{more}. {what_now}"),
+            None => write!(f, " It should work{more}: the longer time is on its way."),
         }
     }
 
@@ -267,7 +273,7 @@ impl ForCustomer {
             return match self.rest {
                 None => Ok(()),
                 Some(Rest::OnItsWay) => write!(f, " Its end is being set to {}.", day(until)),
-                Some(Rest::SellerKnows) => write!(
+                Some(Rest::SellerKnows | Rest::Paused) => write!(
                     f,
                     " It is due to end on {}, and we know of that.",
                     day(until)
@@ -283,8 +289,12 @@ impl ForCustomer {
             (None, _) => "",
             (Some(Rest::OnItsWay), true) => " It is being stopped.",
             (Some(Rest::OnItsWay), false) => " It is being ended.",
-            (Some(Rest::SellerKnows), true) => " It is due to be stopped, and we know of that.",
-            (Some(Rest::SellerKnows), false) => " It is due to be ended, and we know of that.",
+            (Some(Rest::SellerKnows | Rest::Paused), true) => {
+                " It is due to be stopped, and we know of that."
+            }
+            (Some(Rest::SellerKnows | Rest::Paused), false) => {
+                " It is due to be ended, and we know of that."
+            }
         })
     }
 }
@@ -299,7 +309,7 @@ impl Sentence for StrayForCustomer {
                 f,
                 " still works{until}, though it is no part of this purchase any more. It is being ended."
             ),
-            Some(Rest::SellerKnows) => write!(
+            Some(Rest::SellerKnows | Rest::Paused) => write!(
                 f,
                 " still works{until}, though it is no part of this purchase any more. It is due to be ended, and we know of \
                  that."
@@ -361,36 +371,4 @@ fn day(at: Timestamp) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_purchase_that_only_added_time_is_not_called_a_license_that_ended() {
-        let said = |adds, want, why| {
-            let said = ForCustomer {
-                key: None,
-                adds,
-                is_paid: true,
-                want,
-                why,
-                holds: Holds::Unknown,
-                rest: None,
-                pay_at: None,
-                now: Timestamp::from_s(0),
-            };
-            said.to_string()
-        };
-        assert_eq!(
-            said(true, Want::Revoked, Why::Refunded),
-            "The time that this purchase added to your license no longer counts. The payment was refunded."
-        );
-        assert_eq!(
-            said(false, Want::Revoked, Why::Refunded),
-            "Your license has ended. The payment was refunded."
-        );
-        assert_eq!(
-            said(true, Want::Live { until: None }, Why::Due),
-            "This purchase added time to a license that you had."
-        );
-    }
-}
+mod tests;

@@ -93,6 +93,8 @@ pub enum Rest {
     OnItsWay,
     /// It is refused, held or late, and the seller knows that.
     SellerKnows,
+    /// The seller has paused what goes out, for all: it goes on with that, and nobody looks into this one.
+    Paused,
 }
 
 /// A seat's license, and what becomes of the difference.
@@ -268,7 +270,16 @@ fn newest<'m>(
         ActionOutcome::Held => Some(match action.held {
             // It ends by itself.
             Some(Hold::TimeNotTrusted(_)) => Rest::OnItsWay,
-            Some(_) | None => Rest::SellerKnows,
+            Some(Hold::Paused { .. } | Hold::Observed) => Rest::Paused,
+            Some(
+                Hold::Person { .. }
+                | Hold::Guard
+                | Hold::Adoption
+                | Hold::BeginningUnknown
+                | Hold::OtherHandler
+                | Hold::OtherService { .. },
+            )
+            | None => Rest::SellerKnows,
         }),
         ActionOutcome::Pending => {
             let is_late = action.act.creates() && now - action.at >= KEY_WITHIN;

@@ -4,6 +4,7 @@
 //! is the caller's business. Only what [`Abilities`] leave open is looked at with a second request, a read.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use reqwest::{Method, Request};
 
@@ -80,12 +81,14 @@ pub enum ClientError {
 
 /// A client of one license service. Cheap to clone; all clones share the connections.
 #[derive(Clone)]
-pub struct Client(Arc<Inner>);
+pub struct Client(pub(super) Arc<Inner>);
 
-struct Inner {
+pub(super) struct Inner {
     sender: Sender,
     abilities: Abilities,
     suspend: SuspendBy,
+    /// It refused to take an end away, and took a far one.
+    pub(super) keeps_ends: AtomicBool,
 }
 
 impl std::fmt::Debug for Client {
@@ -107,6 +110,7 @@ impl Client {
             sender,
             abilities: config.abilities,
             suspend: config.suspend,
+            keeps_ends: AtomicBool::new(false),
         })))
     }
 
@@ -136,9 +140,18 @@ impl Client {
 
     /// Reads one license with all its details.
     pub async fn get(&self, key: &LicenseKey) -> Answer<License> {
+        let read = |body: &[u8]| wire::license(body).filter(|license| license.key == *key);
+        self.get_as(key, read).await
+    }
+
+    /// Reads one license as somebody understands it.
+    pub(super) async fn get_as<T>(
+        &self,
+        key: &LicenseKey,
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Answer<T> {
         match self.0.sender.url_of(key) {
             Ok(url) => {
-                let read = |body: &[u8]| wire::license(body).filter(|license| license.key == *key);
                 self.0
                     .sender
                     .send(Ok(Request::new(Method::GET, url)), Some(key), read)
@@ -170,8 +183,11 @@ impl Client {
         self.page(app, 1, None, None).await.map(|_| ())
     }
 
-    /// Sets a license's end; `None` is for life. Confirmed by what the service shows afterwards.
+    /// Sets a license's end; `None` is for life, in the way that the service takes. Confirmed by what it shows afterwards.
     pub async fn set_expiry(&self, key: &LicenseKey, to: Option<Timestamp>) -> Answer<License> {
+        if to.is_none() {
+            return self.set_for_life(key).await;
+        }
         self.update(key, LicenseUpdate::Extend(to), |l| l.expires_at.shows(to))
             .await
     }
@@ -290,6 +306,17 @@ impl Client {
         cursor: Option<&str>,
         label: Option<&str>,
     ) -> Answer<LicensePage> {
+        let read = |body: &[u8]| wire::page(body, limit);
+        self.page_as(app, limit, (cursor, label), read).await
+    }
+
+    pub(super) async fn page_as<T>(
+        &self,
+        app: &AppId,
+        limit: usize,
+        (cursor, label): (Option<&str>, Option<&str>),
+        read: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Answer<T> {
         let mut url = self.0.sender.licenses().clone();
         url.query_pairs_mut()
             .append_pair("appId", app.as_str())
@@ -298,9 +325,7 @@ impl Client {
             .extend_pairs(cursor.map(|cursor| ("cursor", cursor)));
         self.0
             .sender
-            .send(Ok(Request::new(Method::GET, url)), None, |body| {
-                wire::page(body, limit)
-            })
+            .send(Ok(Request::new(Method::GET, url)), None, read)
             .await
     }
 }

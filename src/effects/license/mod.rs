@@ -2,7 +2,8 @@
 //! this module sees HTTP.
 //!
 //! AuthForge and the embedded service speak the same API, so one [`Client`] serves both; what differs is declared as
-//! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `create` makes licenses, `devices` says how many may use one, `stop` knows the ways to stop
+//! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `create` makes licenses, `devices` says how many may use one, `for_life` stands in
+//! for an end that cannot be taken away, `stop` knows the ways to stop
 //! a license, `lookup` finds licenses by label, and `sweep` is its
 //! way through a list; `choice` takes one of several, `probe` learns what a service can. When a call may be made is the [`throttle`](super::throttle)'s.
 
@@ -11,6 +12,7 @@ pub(crate) mod choice;
 mod client;
 mod create;
 mod devices;
+mod for_life;
 pub mod lookup;
 pub mod probe;
 mod send;
@@ -79,6 +81,8 @@ impl Expiry {
     /// Whether the service shows what was asked for (`None`: for life), but for its rounding.
     #[must_use]
     pub fn shows(self, wanted: Option<Timestamp>) -> bool {
+        // The end that stands for none is read as none, also where it was asked for by its date.
+        let wanted = wanted.filter(|end| !for_life::is_far_end(*end));
         self.told().is_some_and(|is| same_end(is, wanted))
     }
 
@@ -125,13 +129,15 @@ pub struct NewLicense {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "nine independent yes-or-no abilities of a foreign service"
+    reason = "ten independent yes-or-no abilities of a foreign service"
 )]
 pub struct Abilities {
     /// A stop that is a status of its own and can be taken back.
     pub native_suspend: bool,
     /// An expiry can be moved to an earlier instant.
     pub can_shorten: bool,
+    /// An end can be taken away; where not, a far one stands for none.
+    pub can_be_for_life: bool,
     /// A revoked license can be made active again.
     pub revoke_reversible: bool,
     /// The number of devices can be changed.
@@ -160,6 +166,7 @@ impl Abilities {
         Self {
             native_suspend: false,
             can_shorten: true,
+            can_be_for_life: true,
             revoke_reversible: false,
             set_devices: false,
             device_form: DeviceForm::Update,
@@ -187,6 +194,7 @@ impl Abilities {
     pub fn learned(self, probe: &ServiceProbe) -> Self {
         Self {
             can_shorten: probe.can_shorten,
+            can_be_for_life: probe.can_be_for_life,
             revoke_reversible: probe.revoke_reversible,
             set_devices: probe.set_devices,
             device_form: probe.device_form.unwrap_or_default(),
@@ -194,6 +202,7 @@ impl Abilities {
             fewer_devices: probe.fewer_devices.unwrap_or(true),
             unlimited_devices: probe.unlimited_devices.unwrap_or(true),
             list_shows_label: probe.list_shows_label,
+            finds_by_label: probe.finds_by_label.unwrap_or(self.finds_by_label),
             ..self
         }
     }
@@ -216,6 +225,7 @@ impl Abilities {
         Self {
             native_suspend: true,
             can_shorten: true,
+            can_be_for_life: true,
             revoke_reversible: true,
             set_devices: true,
             device_form: DeviceForm::Update,

@@ -1,7 +1,7 @@
 //! Learns what a license service can, on a license that is thrown away: makes one, changes it in every way that Keyward might
 //! need, reads it back each time, and revokes it.
 
-use super::wire::LicenseUpdate;
+use super::wire::{self, LicenseUpdate};
 use super::{Answer, Client, License, NewLicense};
 use crate::clock::{Clock, pause};
 use crate::domain::id::{AppId, LicenseKey};
@@ -70,6 +70,17 @@ pub async fn probe(
     learned
 }
 
+/// Fields of the list, and of a single read.
+type ProbedFields = (Option<Vec<String>>, Option<Vec<String>>);
+
+/// What can be done to a revoked license.
+struct Revoked {
+    revokes_again: bool,
+    extends: bool,
+    reversible: bool,
+    activates_again: Option<bool>,
+}
+
 struct Probe<'a> {
     client: &'a Client,
     key: &'a LicenseKey,
@@ -86,12 +97,25 @@ impl Probe<'_> {
         // First: what it says of an action that nobody knows may name those that it knows.
         let unknown_action = self.unknown_action().await?;
         let (listed_after_s, list_shows_label) = self.listed(app, label).await?;
-        let hour = self.in_an_hour();
+        let listed = listed_after_s.is_some();
+        let finds_by_label = if listed {
+            Some(self.finds_by_label(app, label).await?)
+        } else {
+            None
+        };
+        let (list_fields, read_fields) = self.fields(app).await?;
+        let hour = self.in_hours(1);
         let can_shorten = can("shortening", self.client.shorten(self.key, hour).await)?;
         let can_be_for_life = can(
             "taking the end away",
-            self.client.set_expiry(self.key, None).await,
+            self.client.take_end_away(self.key).await,
         )?;
+        let far_end = if can_be_for_life {
+            None
+        } else {
+            let far = self.client.set_far_end(self.key).await;
+            Some(can("an end that stands for none", far)?)
+        };
         let device_form = self.device_form().await?;
         let (fewer_devices, unlimited_devices) = match device_form {
             Some(form) => (
@@ -105,15 +129,14 @@ impl Probe<'_> {
         } else {
             None
         };
-        can("revoking", self.client.revoke(self.key).await)?;
-        let revoke_reversible = can("activating", self.client.activate(self.key).await)?;
+        let revoked = self.revoked().await?;
         Ok(ServiceProbe {
             service: service.to_owned(),
             app: app.clone(),
             at: self.clock.now(),
             can_shorten,
             can_be_for_life,
-            revoke_reversible,
+            revoke_reversible: revoked.reversible,
             set_devices: device_form.is_some(),
             list_shows_label,
             listed_after_s,
@@ -122,11 +145,85 @@ impl Probe<'_> {
             unlimited_devices,
             extends_expired,
             unknown_action,
+            far_end,
+            revokes_again: Some(revoked.revokes_again),
+            extends_revoked: Some(revoked.extends),
+            activates_again: revoked.activates_again,
+            finds_by_label,
+            list_fields,
+            read_fields,
         })
     }
 
-    fn in_an_hour(&self) -> Timestamp {
-        (self.clock.now() + Span::from_hours(1)).whole_s()
+    /// Revokes the license, does all to it that may be done to one that is revoked, and makes it active again.
+    async fn revoked(&self) -> Result<Revoked, ProbeError> {
+        can("revoking", self.client.revoke(self.key).await)?;
+        let revokes_again = self.takes_again("revoking again", LicenseUpdate::Revoke);
+        let revokes_again = revokes_again.await?;
+        let later = self.client.set_expiry(self.key, Some(self.in_hours(2)));
+        let extends = can("extending what is revoked", later.await)?;
+        let reversible = can("activating", self.client.activate(self.key).await)?;
+        let activates_again = if reversible {
+            let again = self.takes_again("activating again", LicenseUpdate::Activate);
+            Some(again.await?)
+        } else {
+            None
+        };
+        Ok(Revoked {
+            revokes_again,
+            extends,
+            reversible,
+            activates_again,
+        })
+    }
+
+    fn in_hours(&self, hours: i64) -> Timestamp {
+        (self.clock.now() + Span::from_hours(hours)).whole_s()
+    }
+
+    /// Whether the service takes a change to what is so already. A refusal does no harm: it is looked at.
+    async fn takes_again(
+        &self,
+        step: &'static str,
+        act: LicenseUpdate<'_>,
+    ) -> Result<bool, ProbeError> {
+        match self.client.put(self.key, act, |_| Some(())).await {
+            Answer::Done(()) => Ok(true),
+            Answer::Refused(_) => Ok(false),
+            other @ (Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. }) => {
+                Err(no_answer(step, other))
+            }
+        }
+    }
+
+    /// Whether the list can be asked for one label: it shows the license under its own, and nothing under another.
+    async fn finds_by_label(&self, app: &AppId, label: &str) -> Result<bool, ProbeError> {
+        let mut under = Vec::new();
+        for asked in [label, "Keyward probe: nobody has this label"] {
+            match self.client.list_labelled(app, asked, None).await {
+                Answer::Done(page) => under.push(page.licenses),
+                // It does not know the question.
+                Answer::Refused(_) => return Ok(false),
+                other
+                @ (Answer::Again { .. } | Answer::NotSent { .. } | Answer::Unknown { .. }) => {
+                    return Err(no_answer("the list of a label", other));
+                }
+            }
+        }
+        let [own, others] = under.as_slice() else {
+            return Ok(false);
+        };
+        Ok(own.iter().any(|l| l.key == *self.key) && others.is_empty())
+    }
+
+    /// The fields that the list shows of a license, and those that a single read does.
+    async fn fields(&self, app: &AppId) -> Result<ProbedFields, ProbeError> {
+        let listed = self.client.page_as(app, 1, (None, None), wire::fields);
+        let listed = listed.await.confirmed();
+        let listed = listed.map_err(|other| no_answer::<()>("the list", other))?;
+        let read = self.client.get_as(self.key, wire::fields).await.confirmed();
+        let read = read.map_err(|other| no_answer::<()>("reading the license", other))?;
+        Ok((Some(listed), Some(read)))
     }
 
     /// What the service says of an action that does not exist, where it says anything.
@@ -181,7 +278,7 @@ impl Probe<'_> {
         }
         let again = self
             .client
-            .set_expiry(self.key, Some(self.in_an_hour()))
+            .set_expiry(self.key, Some(self.in_hours(1)))
             .await;
         can("extending what has expired", again).map(Some)
     }

@@ -5,6 +5,7 @@
 
 use super::client::{cannot, no_effect};
 use super::{Answer, Client, License, Status};
+use crate::domain::action::GrantStatus;
 use crate::domain::id::LicenseKey;
 use crate::domain::time::Timestamp;
 
@@ -22,6 +23,26 @@ pub enum SuspendBy {
     Wait,
 }
 
+/// What a license is brought back from, as we know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoppedBy {
+    /// A suspension of ours, in the configured way.
+    Suspension,
+    /// A revocation that is to be undone, whatever the configured way of stopping is.
+    Revocation,
+}
+
+impl StoppedBy {
+    /// By the record: where the service knows no suspension, we alone can tell the two apart.
+    #[must_use]
+    pub const fn of(status: Option<GrantStatus>) -> Self {
+        match status {
+            Some(GrantStatus::Revoked) => Self::Revocation,
+            Some(GrantStatus::Live | GrantStatus::Suspended) | None => Self::Suspension,
+        }
+    }
+}
+
 impl Client {
     /// Stops a license now so that it can be started again, in the configured way, and confirms it.
     /// A service that turns out not to be able to shorten refuses as [`Client::shorten`] says.
@@ -35,14 +56,16 @@ impl Client {
         }
     }
 
-    /// Starts a suspended license again, with the end that it should have (`None`: for life), in the configured way,
-    /// and confirms both.
+    /// Starts a stopped license again, with the end that it should have (`None`: for life), and confirms both. A suspension is
+    /// undone in the configured way; a revocation only by making the license active.
     pub async fn reinstate(
         &self,
         key: &LicenseKey,
         expires_at: Option<Timestamp>,
+        stopped: StoppedBy,
     ) -> Answer<License> {
-        if matches!(self.suspend_by(), SuspendBy::Native | SuspendBy::Revoke) {
+        let activates = matches!(self.suspend_by(), SuspendBy::Native | SuspendBy::Revoke);
+        if activates || stopped == StoppedBy::Revocation {
             match self.activate(key).await.confirmed() {
                 Ok(license) if license.expires_at.shows(expires_at) => {
                     return Answer::Done(license);

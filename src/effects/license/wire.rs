@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::for_life::is_far_end;
 use super::{Expiry, License, NewLicense, Status};
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;
@@ -178,7 +179,7 @@ fn lenient<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     })
 }
 
-/// Called only when the field is there: `null` says "for life", a missing field says nothing.
+/// Called only when the field is there: `null` says "for life", and so does the end that stands for none; a missing field says nothing.
 fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Expiry, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -188,6 +189,7 @@ fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Expiry, D::Error
     }
     Ok(match Option::<Either>::deserialize(deserializer)? {
         None => Expiry::Never,
+        Some(Either::At(at)) if is_far_end(at) => Expiry::Never,
         Some(Either::At(at)) => Expiry::At(at),
         Some(Either::Other(_)) => Expiry::Untold,
     })
@@ -283,6 +285,17 @@ pub fn page(body: &[u8], limit: usize) -> Option<LicensePage> {
         licenses: licenses.collect::<Option<Vec<License>>>()?,
         cursor,
     })
+}
+
+/// The names of the fields that an answer shows of its license, or of the first one of its list, in the order of the alphabet.
+#[must_use]
+pub fn fields(body: &[u8]) -> Option<Vec<String>> {
+    let read: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let listed = read.get("licenses").and_then(|l| l.get(0));
+    let shown = listed.or_else(|| read.get("license")).unwrap_or(&read);
+    let mut names: Vec<String> = shown.as_object()?.keys().cloned().collect();
+    names.sort_unstable();
+    Some(names)
 }
 
 #[cfg(test)]

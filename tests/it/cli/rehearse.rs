@@ -21,7 +21,7 @@ fn another_binary_is_tried_on_a_copy_of_the_history() {
     std::fs::write(&other, OTHER.replace("KEYWARD", own)).unwrap();
     std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
     let otherwise = place.run(&["rehearse", "--binary", other.to_str().unwrap()]);
-    assert_eq!(otherwise.code, Some(1), "{otherwise}");
+    assert_eq!(otherwise.code, Some(3), "{otherwise}");
     assert!(otherwise.out.contains("1 of 2 purchases"), "{otherwise}");
     assert!(
         otherwise.out.contains("stripe/cs_live_RefundFull01"),
@@ -33,4 +33,30 @@ fn another_binary_is_tried_on_a_copy_of_the_history() {
         nothing.err.contains("could not play the history"),
         "{nothing}"
     );
+}
+
+/// Another config answers by the same exit codes as another binary.
+#[test]
+fn another_config_is_answered_by_the_same_exit_codes() {
+    let place = Place::with(CONFIG);
+    place.fill(&["refund-full", "onetime-lifetime"], willing);
+    let rehearse = |name: &str, text: &str| {
+        std::fs::write(place.path(name), text).unwrap();
+        place.run(&["--config", name, "rehearse"])
+    };
+    let same = rehearse("same.toml", CONFIG);
+    assert_eq!(same.code, Some(0), "{same}");
+    let keeps = format!("{CONFIG}\n[policy.standard]\non_refund = \"keep\"\n");
+    let otherwise = rehearse("keeps.toml", &keeps);
+    assert_eq!(otherwise.code, Some(3), "{otherwise}");
+    assert!(otherwise.out.contains("1 of 2 purchases"), "{otherwise}");
+    assert!(
+        otherwise
+            .err
+            .contains("1 purchase would come out otherwise"),
+        "{otherwise}"
+    );
+    // A question that makes no sense is no answer.
+    let unreadable = rehearse("broken.toml", "listen = ");
+    assert_eq!(unreadable.code, Some(1), "{unreadable}");
 }

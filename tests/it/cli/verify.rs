@@ -6,6 +6,7 @@ use keyward::server;
 use keyward::store::{Batch, Commit, Create, Direction, KeyRange, Read};
 
 use super::support::{CONFIG, Place, refusing, willing};
+use crate::support::app::{Setup, TestApp};
 
 /// Histories of many kinds, parked, ignored and long ones among them.
 const STORY: &[&str] = &[
@@ -120,7 +121,58 @@ fn what_only_a_person_can_mend_is_named() {
     assert_eq!(code, Some(2));
     assert_eq!(found, ["unknown", "unreadable"]);
     let said = place.run(&["verify"]);
-    assert!(said.err.contains("hint"), "{said}");
+    // Each gets its own way out, and nothing else is advised.
+    assert!(said.err.contains("a backup (`keyward restore`)"), "{said}");
+    assert!(said.err.contains("was a newer version here?"), "{said}");
+    assert!(!said.err.contains("dashboard"), "{said}");
+}
+
+/// Licenses were made, and the folder that holds them is gone: the server would begin an empty one.
+#[test]
+fn a_store_of_licenses_that_is_not_there_is_a_finding_where_there_was_one() {
+    let place = Place::with(CONFIG);
+    place.fill(&["onetime-lifetime"], willing);
+    std::fs::remove_dir_all(place.path("data/licenses")).unwrap();
+    assert_eq!(codes(&place, &[]), (Some(2), vec!["licenses".to_owned()]));
+    let said = place.run(&["verify"]);
+    assert!(
+        said.out.contains("is not there, and 1 licenses are known"),
+        "{said}"
+    );
+    assert!(
+        said.err
+            .contains("`licenses` of the data directory is back"),
+        "{said}"
+    );
+    // Where it has made none it has not begun yet.
+    let fresh = Place::with(CONFIG);
+    fresh.fill(&["onetime-lifetime"], refusing);
+    std::fs::remove_dir_all(fresh.path("data/licenses")).unwrap();
+    assert_eq!(codes(&fresh, &[]), (Some(0), Vec::new()));
+}
+
+/// Beside a running server the store of the licenses is not looked at, and that is said, also to programs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_in_use_by_the_server_is_said_not_to_be_looked_at() {
+    let app = TestApp::start(Setup::embedded()).await;
+    let verified = app.ask(&["verify"]);
+    let unchecked = verified["unchecked"][0].as_str().unwrap();
+    assert!(unchecked.contains("was not looked at"), "{verified:#}");
+    assert_eq!(
+        verified["licenses"],
+        serde_json::Value::Null,
+        "{verified:#}"
+    );
+    let said = std::process::Command::new(env!("CARGO_BIN_EXE_keyward"))
+        .args(["verify", "--config"])
+        .arg(app.config())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&said.stderr);
+    assert!(
+        said.contains("all that was looked at fits together"),
+        "{said}"
+    );
 }
 
 /// The store of the licenses is the other half of what `serve` opens.

@@ -85,6 +85,45 @@ fn it_names_the_fact_the_row_and_the_policy_s_line() {
     );
 }
 
+/// A license that is simply paid for ends later than what was paid, and the page says by which line, and since when that holds.
+#[test]
+fn the_end_of_what_is_simply_paid_for_is_explained() {
+    let place = filled();
+    let page = why(&place, &["sub_CancelAtPeriodEnd01", "--at", "2026-01-10"]);
+    let license = &page["licenses"][0];
+    let instant = |v: &Value| -> i64 {
+        let at: keyward::domain::time::Timestamp = serde_json::from_value(v.clone()).unwrap();
+        at.s()
+    };
+    let added = instant(&license["until"]) - instant(&license["paid_until"]);
+    assert_eq!(added, 3 * 86_400, "{page:#}");
+    let policy = &license["policy"];
+    assert_eq!(
+        (&policy["key"], &policy["value"]),
+        (&json!("expiry_margin"), &json!("3d")),
+        "{page:#}"
+    );
+    assert!(policy["revision"].is_string(), "{page:#}");
+    let said = place.run(&["why", "sub_CancelAtPeriodEnd01", "--at", "2026-01-10"]);
+    assert!(
+        said.out.contains("  paid until    2026-")
+            && said.out.contains("expiry_margin = \"3d\", revision of "),
+        "{said}"
+    );
+    // What was bought once has no margin, and a cancelled one none either.
+    let ending = why(&place, &["sub_CancelAtPeriodEnd01"]);
+    assert_eq!(
+        ending["licenses"][0]["paid_until"],
+        Value::Null,
+        "{ending:#}"
+    );
+    let bought = why(&place, &["cs_live_RefundFull01", "--at", "2026-01-01"]);
+    assert_ne!(
+        bought["licenses"][0]["policy"]["key"], "expiry_margin",
+        "{bought:#}"
+    );
+}
+
 /// Two clocks: how it was, and how we knew it.
 #[test]
 fn it_tells_what_was_so_and_what_was_known() {

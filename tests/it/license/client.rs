@@ -1,13 +1,14 @@
 //! The license client against a service that fails in every way that we know of.
 
 mod devices;
+mod for_life;
 mod refusals;
 mod unknown;
 
 use keyward::domain::id::{AppId, LicenseKey};
 use keyward::domain::plan::Devices;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::effects::license::stop::SuspendBy;
+use keyward::effects::license::stop::{StoppedBy, SuspendBy};
 use keyward::effects::license::{
     Abilities, Answer, Client, ClientConfig, ClientError, Expiry, License, NewLicense, Refusal,
     RefusalKind, Status,
@@ -169,7 +170,11 @@ async fn shortening_counts_only_when_a_read_shows_it() {
         client.suspend(&key, now).await.done().unwrap().is_live(now),
         Some(false)
     );
-    let back = client.reinstate(&key, Some(MAY)).await.done().unwrap();
+    let back = client
+        .reinstate(&key, Some(MAY), StoppedBy::Suspension)
+        .await
+        .done()
+        .unwrap();
     assert_eq!(back.is_live(now), Some(true));
     for (shorten, kind) in [
         ("ignore", RefusalKind::NoEffect),
@@ -195,7 +200,12 @@ async fn a_license_that_somebody_else_revoked_is_not_reinstated() {
     let key = made(&client, "Stripe sub sub_1").await.key;
     fake.third_hand(key.reveal(), |l| l.status = "revoked".into());
     assert_eq!(
-        refusal(client.reinstate(&key, Some(MAY)).await).kind,
+        refusal(
+            client
+                .reinstate(&key, Some(MAY), StoppedBy::Suspension)
+                .await
+        )
+        .kind,
         RefusalKind::NoEffect
     );
     assert_eq!(
@@ -215,7 +225,7 @@ async fn a_license_that_somebody_else_revoked_is_not_reinstated() {
     })
     .unwrap();
     let back = able
-        .reinstate(&key, Some(MAY + Span::from_days(1)))
+        .reinstate(&key, Some(MAY + Span::from_days(1)), StoppedBy::Suspension)
         .await
         .done()
         .unwrap();
@@ -227,7 +237,7 @@ async fn a_license_that_somebody_else_revoked_is_not_reinstated() {
     assert_eq!(fake.licenses()[0].status, "revoked");
     fake.switch(|f| f.refuse_activate = true);
     assert_eq!(
-        refusal(able.reinstate(&key, None).await).kind,
+        refusal(able.reinstate(&key, None, StoppedBy::Suspension).await).kind,
         RefusalKind::BadRequest
     );
 }

@@ -10,6 +10,7 @@ use keyward::domain::id::{AppId, LicenseKey};
 use keyward::domain::plan::Devices;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::effects::license::lookup::{Finder, Patience};
+use keyward::effects::license::stop::StoppedBy;
 use keyward::effects::license::sweep::Wanted;
 use keyward::effects::license::{
     Abilities, Answer, Client, ClientConfig, Expiry, License, NewLicense, RefusalKind, Status,
@@ -147,7 +148,11 @@ async fn a_license_goes_through_all_that_the_service_can_do() {
         client.suspend(&key, NOW).await.done().unwrap().status,
         Status::Suspended
     );
-    let back = client.reinstate(&key, None).await.done().unwrap();
+    let back = client
+        .reinstate(&key, None, StoppedBy::Suspension)
+        .await
+        .done()
+        .unwrap();
     assert_eq!(
         (back.status, back.expires_at),
         (Status::Active, Expiry::Never)

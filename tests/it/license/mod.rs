@@ -2,6 +2,7 @@
 
 mod adopt;
 mod client;
+mod coming_back;
 mod device_limit;
 mod embedded;
 mod fake_process;

@@ -84,17 +84,11 @@ async fn nothing_is_spent_without_a_yes_and_nothing_where_licenses_are_sold() {
     assert_eq!(fake.counter("POST"), 0);
 }
 
-/// Learns what a service of these faults can do with devices, and with what has expired.
-async fn learned(faults: Faults) -> Value {
+/// Learns these parts of what a service of these faults can.
+async fn learned<const N: usize>(faults: Faults, parts: [&str; N]) -> Value {
     let fake = Arc::new(Fake::start(faults).await);
     let app = TestApp::start(Setup::with(&fake)).await;
     let learned = probe(&app);
-    let parts = [
-        "device_form",
-        "fewer_devices",
-        "unlimited_devices",
-        "extends_expired",
-    ];
     parts
         .map(|part| learned[part].clone())
         .into_iter()
@@ -129,8 +123,55 @@ async fn devices_are_tried_in_every_form_and_a_read_tells() {
             json!(["plain", true, false, false]),
         ),
     ];
+    let parts = [
+        "device_form",
+        "fewer_devices",
+        "unlimited_devices",
+        "extends_expired",
+    ];
     for (faults, expected) in cases {
         let which = format!("{faults:?}");
-        assert_eq!(learned(faults).await, expected, "{which}");
+        assert_eq!(learned(faults, parts).await, expected, "{which}");
     }
+}
+
+/// What is so already, what is revoked, an end that is none, and what the list can be asked: the service answers both ways.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_tried_twice_or_while_revoked_is_learned() {
+    let parts = [
+        "revokes_again",
+        "extends_revoked",
+        "activates_again",
+        "finds_by_label",
+        "can_be_for_life",
+        "far_end",
+    ];
+    let willing = learned(
+        Faults {
+            finds_by_label: true,
+            ..Faults::default()
+        },
+        parts,
+    );
+    assert_eq!(willing.await, json!([true, true, true, true, true, null]));
+    let strict = Faults {
+        refuse_repeats: true,
+        no_extend_revoked: true,
+        for_life: "refuse".to_owned(),
+        ..Faults::default()
+    };
+    let told = learned(strict.clone(), parts).await;
+    assert_eq!(told, json!([false, false, false, false, false, true]));
+    let dead = Faults {
+        refuse_activate: true,
+        for_life: "ignore".to_owned(),
+        end_max_days: 3_650,
+        ..strict
+    };
+    let told = learned(dead, parts).await;
+    assert_eq!(told, json!([false, false, null, false, false, false]));
+    let fields = learned(Faults::default(), ["list_fields", "read_fields"]).await;
+    let shows = |at: usize, field: &str| fields[at].as_array().unwrap().contains(&json!(field));
+    assert!(!shows(0, "label") && shows(1, "label"), "{fields:#}");
+    assert!(shows(0, "expiresAt") && shows(1, "hwidList"), "{fields:#}");
 }

@@ -22,7 +22,7 @@ use crate::support::wait::{PATIENCE, until};
 
 /// Takes what is posted to `/alerts`, and counts who asks for `/alive`.
 #[derive(Clone, Default)]
-struct Receiver(Arc<Mutex<Received>>);
+pub(super) struct Receiver(Arc<Mutex<Received>>);
 
 #[derive(Default)]
 struct Received {
@@ -33,7 +33,7 @@ struct Received {
 }
 
 impl Receiver {
-    async fn start() -> (Self, String) {
+    pub(super) async fn start() -> (Self, String) {
         let receiver = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
@@ -59,7 +59,7 @@ impl Receiver {
     }
 
     /// What was posted of a cause, as `state about`.
-    fn of(&self, cause: &str) -> Vec<String> {
+    pub(super) fn of(&self, cause: &str) -> Vec<String> {
         let received = self.0.lock().unwrap();
         let of_cause = received.posted.iter().filter(|p| p["cause"] == cause);
         of_cause
@@ -70,7 +70,7 @@ impl Receiver {
             .collect()
     }
 
-    async fn until(&self, cause: &str, expected: &[&str]) {
+    pub(super) async fn until(&self, cause: &str, expected: &[&str]) {
         let what = format!("{cause}: {expected:?}, not {:?}", self.of(cause));
         until(&what, PATIENCE, async || {
             (self.of(cause) == *expected).then_some(())
@@ -191,6 +191,57 @@ async fn what_we_may_not_do_is_reported_at_once() {
         ((all.len(), revoked) == (2, 1)).then_some(())
     })
     .await;
+}
+
+/// The page says that the seller was notified only where that is so: what the seller himself holds back for all is reported to
+/// nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_says_that_the_seller_knows_only_where_an_alert_went_out() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let (receiver, base) = Receiver::start().await;
+    let mut setup = Setup::with(&fake);
+    setup.more = format!("[alert]\nurl = \"{base}/alerts\"\nevery = \"1s\"\n");
+    let app = TestApp::start(setup).await;
+    // Each visitor may ask only so often: the page is asked once, when it is known what it says.
+    let page = async || {
+        let page = app
+            .door()
+            .get("/success?session_id=cs_live_PausedPurchase01")
+            .await;
+        page.unwrap().body
+    };
+    app.ask(&[
+        "pause",
+        "--service",
+        "authforge",
+        "--reason",
+        "a new price list",
+    ]);
+    app.door()
+        .event(&one_time("PausedPurchase01", next_s()))
+        .await;
+    let held = async || {
+        let purchase = app.ask(&["show", "cs_live_PausedPurchase01"]);
+        (purchase["actions"][0]["outcome"] == "held").then_some(())
+    };
+    until("it is held", PATIENCE, held).await;
+    let said = page().await;
+    assert!(said.contains("takes longer than usual"), "{said}");
+    assert!(!said.contains("notified"), "{said}");
+    assert_eq!(receiver.of("paid_without_key"), [""; 0]);
+    fake.switch(|faults| faults.refuse = Some(400));
+    app.ask(&[
+        "resume",
+        "--service",
+        "authforge",
+        "--reason",
+        "it is there",
+    ]);
+    receiver.until("refused_action", &["waits "]).await;
+    let said = page().await;
+    assert!(said.contains("The seller has been notified"), "{said}");
+    let why = app.ask(&["why", "cs_live_PausedPurchase01"])[0]["for_customer"].to_string();
+    assert!(why.contains("We have been told"), "{why}");
 }
 
 /// An address that fails is tried again; what it did not take is not lost.

@@ -1,6 +1,7 @@
 //! The whole server over time: its end, its clock, services that go, and deliveries of every kind.
 
 mod alerts;
+mod alerts_at_once;
 mod backfill;
 mod backup;
 mod clock_trust;

@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) struct MailSink {
     pub(crate) address: SocketAddr,
     taken: Arc<Mutex<Vec<String>>>,
+    /// A recipient that it refuses for good.
+    pub(crate) refuses: Arc<Mutex<Option<String>>>,
 }
 
 impl MailSink {
@@ -19,17 +21,24 @@ impl MailSink {
         let address = listener.local_addr().unwrap();
         let taken = Arc::<Mutex<Vec<String>>>::default();
         let into = Arc::clone(&taken);
+        let refuses = Arc::<Mutex<Option<String>>>::default();
+        let refused = Arc::clone(&refuses);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let into = Arc::clone(&into);
+                let refused = refused.lock().unwrap().clone();
                 tokio::spawn(async move {
-                    if let Ok(Some(mail)) = talk(stream).await {
+                    if let Ok(Some(mail)) = talk(stream, refused.as_deref()).await {
                         into.lock().unwrap().push(mail);
                     }
                 });
             }
         });
-        Self { address, taken }
+        Self {
+            address,
+            taken,
+            refuses,
+        }
     }
 
     /// Every mail so far, as it came, with soft line breaks taken out.
@@ -39,7 +48,7 @@ impl MailSink {
 }
 
 /// One conversation, and the mail that was taken in it.
-async fn talk(stream: TcpStream) -> std::io::Result<Option<String>> {
+async fn talk(stream: TcpStream, refused: Option<&str>) -> std::io::Result<Option<String>> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 mail.example\r\n").await?;
     let (mut line, mut mail, mut in_data) = (String::new(), None::<String>, false);
@@ -58,6 +67,7 @@ async fn talk(stream: TcpStream) -> std::io::Result<Option<String>> {
                 }
                 ""
             }
+            "RCPT" if refused.is_some_and(|to| line.contains(to)) => "550 no such user\r\n",
             "DATA" => {
                 in_data = true;
                 "354 go on\r\n"

@@ -26,6 +26,13 @@ fn golden_probes() {
         unlimited_devices: None,
         extends_expired: None,
         unknown_action: None,
+        far_end: None,
+        revokes_again: None,
+        extends_revoked: None,
+        activates_again: None,
+        finds_by_label: None,
+        list_fields: None,
+        read_fields: None,
     };
     golden::<ServiceProbe>("probe", &|| {
         let forms = DeviceForm::ALL.map(|form| ServiceProbe {
@@ -36,8 +43,20 @@ fn golden_probes() {
             unknown_action: Some("400 bad_request: no such action".to_owned()),
             ..least.clone()
         });
+        let most = ServiceProbe {
+            can_be_for_life: false,
+            far_end: Some(true),
+            revokes_again: Some(false),
+            extends_revoked: Some(true),
+            activates_again: Some(false),
+            finds_by_label: Some(true),
+            list_fields: Some(vec!["licenseKey".to_owned()]),
+            read_fields: Some(vec!["label".to_owned(), "licenseKey".to_owned()]),
+            ..forms[0].clone()
+        };
         let mut probes = bytes(&least);
         probes.extend(forms.iter().flat_map(bytes));
+        probes.extend(bytes(&most));
         probes
     });
 }

@@ -21,6 +21,13 @@ fn probed(fake: &Fake, form: DeviceForm, fewer: bool, unlimited: bool) -> Client
         unlimited_devices: Some(unlimited),
         extends_expired: Some(true),
         unknown_action: None,
+        far_end: None,
+        revokes_again: None,
+        extends_revoked: None,
+        activates_again: None,
+        finds_by_label: None,
+        list_fields: None,
+        read_fields: None,
     };
     Client::new(ClientConfig {
         abilities: Abilities::authforge().learned(&probe),

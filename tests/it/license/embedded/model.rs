@@ -5,6 +5,7 @@ use keyward::domain::id::{EventId, LicenseKey};
 use keyward::domain::plan::Devices;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::domain::{action, service};
+use keyward::effects::license::stop::StoppedBy;
 use keyward::effects::license::{Answer, Client, License, Status};
 use keyward::embedded::DEVICES_MAX;
 use proptest::prelude::*;
@@ -68,7 +69,7 @@ impl Ask {
                 }
             }
             Self::Suspend => client.suspend(key, NOW).await,
-            Self::Reinstate(until) => client.reinstate(key, until).await,
+            Self::Reinstate(until) => client.reinstate(key, until, StoppedBy::Suspension).await,
             Self::Revoke => client.revoke(key).await,
             Self::SetDevices(devices) => client.set_devices(key, devices).await,
             Self::ResetDevices => {

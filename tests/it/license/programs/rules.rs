@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use keyward::domain::plan::Devices;
 use keyward::domain::time::Span;
+use keyward::effects::license::stop::StoppedBy;
 use keyward::embedded::{Ledger, LedgerError, MemoryLedger};
 use serde_json::json;
 
@@ -42,7 +43,7 @@ async fn a_license_from_its_first_device_to_its_end() {
     let until = Some(now + Span::from_days(1));
     service
         .licenses
-        .reinstate(&key, until)
+        .reinstate(&key, until, StoppedBy::Suspension)
         .await
         .done()
         .unwrap();

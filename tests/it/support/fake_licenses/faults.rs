@@ -44,6 +44,10 @@ pub struct Faults {
     pub finds_by_label: bool,
     /// What comes of an earlier end: `accept`, `refuse` (400) or `ignore` (200, unchanged).
     pub shorten: String,
+    /// What comes of taking an end away: `accept`, `refuse` (400) or `ignore` (200, unchanged).
+    pub for_life: String,
+    /// Ends later than so many days from now are refused; 0: none is.
+    pub end_max_days: i64,
     /// Which form of changing devices it takes: `update`, `plain` (without an action), `ignore` (200, unchanged) or `refuse`.
     pub devices: String,
     /// Devices can be added only.
@@ -52,6 +56,8 @@ pub struct Faults {
     pub no_unlimited_devices: bool,
     /// What has expired is not extended.
     pub dead_when_expired: bool,
+    /// What is revoked is not extended.
+    pub no_extend_revoked: bool,
     /// `activate` is refused.
     pub refuse_activate: bool,
     /// A change to what is so already is refused with 400.
@@ -82,10 +88,13 @@ impl Default for Faults {
             list_shows_label: false,
             finds_by_label: false,
             shorten: "accept".into(),
+            for_life: "accept".into(),
+            end_max_days: 0,
             devices: "refuse".into(),
             no_fewer_devices: false,
             no_unlimited_devices: false,
             dead_when_expired: false,
+            no_extend_revoked: false,
             refuse_activate: false,
             refuse_repeats: false,
             silent_updates: false,

@@ -157,6 +157,9 @@ fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
             decision: EventId::from("by a call"),
             device: None,
         },
+        Some("extend") if faults.no_extend_revoked && kept.status == "revoked" => {
+            return plain_error(400, "bad_request");
+        }
         Some("extend")
             if faults.dead_when_expired && kept.expires_at.is_some_and(|at| at <= now()) =>
         {
@@ -164,6 +167,15 @@ fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
         }
         Some("extend") => {
             match serde_json::from_value::<Option<DateTime<Utc>>>(body["expiresAt"].clone()) {
+                Ok(None) if is.is_some() && faults.for_life == "ignore" => {
+                    return answered(kept, faults);
+                }
+                Ok(None) if is.is_some() && faults.for_life == "refuse" => {
+                    return plain_error(400, "bad_request");
+                }
+                Ok(Some(to)) if is_too_far(to, faults) => {
+                    return plain_error(400, "bad_request");
+                }
                 Ok(to) => Act::SetExpiry {
                     key,
                     until: to.map(instant),
@@ -183,6 +195,10 @@ fn update(kept: &mut Kept, body: &Value, faults: &Faults) -> Reply {
         Ok(()) => {}
     }
     answered(kept, faults)
+}
+
+fn is_too_far(end: DateTime<Utc>, faults: &Faults) -> bool {
+    faults.end_max_days > 0 && end > now() + chrono::TimeDelta::days(faults.end_max_days)
 }
 
 fn answered(kept: &Kept, faults: &Faults) -> Reply {
