@@ -30,6 +30,7 @@ use minicbor::{Decode, Encode};
 
 use beginning::slept_through;
 use pairing::SAME_PERIOD;
+pub(super) use pairing::given_for_its_period;
 
 use super::action::{Action, ActionOutcome, CreatePhase, SeatId};
 use super::entitlement::{Entitlement, Want, Why};
@@ -186,7 +187,7 @@ pub(super) fn bound_ends(machine: &Machine, due: &mut Entitlement, terms: Terms<
         let own = |until: Timestamp| grant.expires_at.map_or(until, |end| end.min(until));
         let period_end = if unpaid {
             let reached = |end: &Timestamp| grant.expires_at.is_some_and(|own| own >= *end);
-            seat.period_end.filter(reached)
+            seat.period.map(|(_, end)| end).filter(reached)
         } else {
             last_end
         };

@@ -253,7 +253,7 @@ fn bare_seat(extension: &Extension) -> SeatDue {
         why: Why::Ending,
         since: Some(extension.since),
         paid_until: None,
-        period_end: None,
+        period: None,
         row: None,
         guessed: false,
     }

@@ -220,7 +220,7 @@ mod tests {
             why: Why::Due,
             since: None,
             paid_until: until,
-            period_end: until,
+            period: None,
             row: None,
             guessed: false,
         };

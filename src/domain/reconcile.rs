@@ -5,7 +5,7 @@
 mod act;
 
 use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus};
-use super::adoption::{is_over_unpaid, outlives_purchase};
+use super::adoption::{given_for_its_period, is_over_unpaid, outlives_purchase};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
 use super::finding::Finding;
@@ -333,7 +333,7 @@ fn live_differences(
         out.push(Difference {
             by_time,
             takes: shorter,
-            unproved: shorter && is_unproved(seat),
+            unproved: shorter && is_unproved(seat, grant),
             ..asked(seat, grant, act)
         });
     }
@@ -350,12 +350,13 @@ fn live_differences(
     }
 }
 
-/// Whether a reason to take a license, or time of it, is no fact itself. A grace begins with the failure of an invoice.
-const fn is_unproved(seat: &SeatDue) -> bool {
+/// Whether a reason to take a license, or time of it, is no fact itself. A grace begins with the failure of an invoice; where
+/// the license of others reaches over just the period that failed, somebody had given that time all the same.
+fn is_unproved(seat: &SeatDue, grant: &Grant) -> bool {
     match seat.why {
         // What others add is no proof of what its own purchase paid for.
         Why::Due | Why::NotPaid | Why::Extended => true,
-        Why::Grace | Why::Lapsed => seat.guessed,
+        Why::Grace | Why::Lapsed => seat.guessed || given_for_its_period(seat, grant),
         Why::Disputed
         | Why::DisputeLost
         | Why::Refunded

@@ -56,7 +56,7 @@ mod tests {
             why: Why::Due,
             since: Some(NOW),
             paid_until: None,
-            period_end: None,
+            period: None,
             row: None,
             guessed: false,
         };

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::found::FoundLicense;
 use crate::domain::entitlement::{SeatDue, Want};
+use crate::domain::machine::Grant;
 use crate::domain::time::{Span, Timestamp};
 
 /// Ends that lie further apart are of other periods.
@@ -11,6 +12,14 @@ pub(super) const SAME_PERIOD: Span = Span::from_days(20);
 
 /// A seat with its license.
 pub(super) type SeatPair<'s, 'l> = (&'s SeatDue, &'l FoundLicense);
+
+/// Whether others gave a license for its item's running period: it reaches over most of it, and not far beyond.
+pub(in crate::domain) fn given_for_its_period(seat: &SeatDue, grant: &Grant) -> bool {
+    let Some((ends, (start, end))) = grant.expires_at.zip(seat.period) else {
+        return false;
+    };
+    grant.adopted && ends - start > end - ends && ends - end <= SAME_PERIOD
+}
 
 /// Each seat with its license, in the seats' order, and the licenses that none got. What fits best is settled first: a
 /// license that works with a seat that should work, then one with the seat's devices, then the one whose end is nearest to
@@ -77,9 +86,13 @@ fn apart(seat: &SeatDue, license: &FoundLicense) -> u64 {
     let (should, exact) = match seat.want {
         Want::Live { until } => (Some(until), true),
         // What is not paid or was given back has no end of its own: the item's period has.
-        Want::Nothing | Want::Suspended | Want::Revoked => {
-            (seat.period_end.or(seat.paid_until).map(Some), false)
-        }
+        Want::Nothing | Want::Suspended | Want::Revoked => (
+            seat.period
+                .map(|(_, end)| end)
+                .or(seat.paid_until)
+                .map(Some),
+            false,
+        ),
     };
     match (should, license.expires_at) {
         (Some(Some(until)), Some(Some(ends))) => {
@@ -118,7 +131,7 @@ pub(super) mod tests {
             why: Why::Due,
             since: Some(NOW),
             paid_until: until,
-            period_end: until,
+            period: until.map(|until| (NOW, until)),
             row: None,
             guessed: false,
         }
@@ -198,7 +211,7 @@ pub(super) mod tests {
     #[test]
     fn a_seat_without_a_license_of_its_own_takes_none_that_fits_another() {
         let grace = SeatDue {
-            period_end: Some(Timestamp::from_s(31 * 86_400)),
+            period: Some((NOW, Timestamp::from_s(31 * 86_400))),
             ..seat("monthly", 30, 5)
         };
         let year = license("Y", 365, Some(2));

@@ -80,6 +80,33 @@ fn a_fact_that_itself_ends_a_purchase_of_unknown_beginning_is_carried_out() {
         .is("grace: revoked");
 }
 
+/// A year was paid, a trial was added, and what the year that begins after it costs fails: the store began in between. The
+/// license was given for that year, so its end waits for a person; a month's failed renewal meets a license that ends.
+#[test]
+fn what_others_gave_for_the_very_period_that_fails_waits_for_a_person() {
+    let late = |ends: f64, to: f64| {
+        let mut case = Case::subscription(|_| {});
+        case.since = Some(day(20.0));
+        case.there = Some((GrantStatus::Live, Some(day(ends)), Devices::Count(3)));
+        case.failed(31.0, "in_2", 30.0, to)
+            .shown(31.1, 30.0, to, |s| {
+                (s.status, s.created) = (SubscriptionStatus::PastDue, Some(day(-60.0)));
+            });
+        case
+    };
+    let held = ("suspend_license", Hold::BeginningUnknown);
+    late(368.0, 395.0)
+        .on(50.0)
+        .is("lapsed: live 368")
+        .holds(std::slice::from_ref(&held));
+    late(33.0, 60.0).on(50.0).is("lapsed: suspended").holds(&[]);
+    // It was given for ever, whatever fails: what is told ends it.
+    late(800.0, 395.0)
+        .on(50.0)
+        .is("lapsed: suspended")
+        .holds(&[]);
+}
+
 /// The same with a store that was there from the beginning: a guess is as good as its facts.
 #[test]
 fn a_purchase_of_our_own_time_lapses_as_ever() {

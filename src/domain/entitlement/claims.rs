@@ -39,8 +39,8 @@ pub(super) struct Claim<'t> {
     pub(super) asked: bool,
     /// Whether its item sells a license by its present price.
     pub(super) sells: bool,
-    /// The end of its item's running period.
-    pub(super) period_end: Option<Timestamp>,
+    /// Start and end of its item's running period.
+    pub(super) period: Option<(Timestamp, Timestamp)>,
 }
 
 impl<'t> Claim<'t> {
@@ -73,7 +73,7 @@ impl<'t> Claim<'t> {
             template,
             asked: false,
             sells: true,
-            period_end: None,
+            period: None,
         }
     }
 }
@@ -134,7 +134,7 @@ impl<'t> Ctx<'t> {
             .is_some_and(|p| history.is_licensed_by(p));
         Some(Claim {
             sells,
-            period_end: item.period.map(|(_, end)| end),
+            period: item.period,
             ..claim
         })
     }
@@ -165,15 +165,13 @@ impl<'t> Ctx<'t> {
             .chain(histories.clone().flat_map(|(_, h)| h.aliases.clone()))
             .collect();
         let claim = Claim::new(PURCHASE.to_owned(), aliases, 1, plan, wants);
-        let period_end = life
-            .items
-            .iter()
-            .filter(|(i, _)| !i.metered)
-            .filter_map(|(i, _)| Some(i.period?.1))
-            .max();
+        let items = life.items.iter().filter(|(i, _)| !i.metered);
+        let period = items
+            .filter_map(|(i, _)| i.period)
+            .max_by_key(|(_, end)| *end);
         Some(Claim {
             asked: true,
-            period_end,
+            period,
             ..claim
         })
     }

@@ -48,8 +48,8 @@ pub struct SeatDue {
     pub since: Option<Timestamp>,
     /// The end of what was paid for, without any margin or grace; `None`: nothing was paid, or it is for life.
     pub paid_until: Option<Timestamp>,
-    /// The end of its item's running period, whoever paid for it; `None`: no item, or it was not told.
-    pub period_end: Option<Timestamp>,
+    /// Start and end of its item's running period, whoever paid for it; `None`: no item, or it was not told.
+    pub period: Option<(Timestamp, Timestamp)>,
     /// The row of the table that says so.
     pub row: Option<Pair>,
     /// Whether its grace began by a status alone, of a purchase that was not heard of from its beginning.

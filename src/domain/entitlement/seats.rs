@@ -18,7 +18,7 @@ impl Ctx<'_> {
             why: Why::NotPaid,
             since: None,
             paid_until: None,
-            period_end: claim.period_end,
+            period: claim.period,
             row: None,
             guessed: false,
         };

@@ -219,7 +219,7 @@ fn known_end(
     phase: Phase,
 ) -> ending::Known {
     let at = if life.cancel_at_period_end {
-        life.cancel_at.or(claim.period_end)
+        life.cancel_at.or(claim.period.map(|(_, end)| end))
     } else {
         life.cancel_at
     };

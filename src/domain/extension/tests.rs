@@ -18,7 +18,7 @@ fn seat(want: Want, why: Why, paid_until: Option<i64>) -> SeatDue {
         why,
         since: Some(day(0)),
         paid_until: paid_until.map(day),
-        period_end: None,
+        period: None,
         row: None,
         guessed: false,
     }

@@ -72,7 +72,7 @@ pub(super) fn revoke(grant: &Grant) -> Act {
 pub(super) fn stop(seat: &SeatDue, grant: &Grant, act: Act) -> Difference {
     Difference {
         by_time: seat.why == Why::Lapsed,
-        unproved: is_unproved(seat),
+        unproved: is_unproved(seat, grant),
         ..asked(seat, grant, act)
     }
 }
