@@ -166,7 +166,10 @@ impl<'f> Course<'_, 'f> {
         let is_peer = |i: &ItemThen, of: &ItemThen| i.key != of.key && i.period == of.period;
         let running = |of: &ItemThen| {
             // One that was there before and is not paid counts too: then the period that it came into is not.
-            let before = |i: &&ItemThen| came(i) < came(of) || was_paid(&i.key);
+            // Of one that was heard of late nobody knows which of two that came into sight together was first.
+            let before = |i: &&ItemThen| {
+                came(i) < came(of) || was_paid(&i.key) || (!is_whole && came(i) == came(of))
+            };
             let alone = !licensed().filter(before).any(|i| is_peer(i, of));
             let peers = old
                 .iter()
