@@ -210,6 +210,17 @@ async fn a_message_that_was_not_taken_comes_again_and_a_wrong_signature_is_one()
         (receiver.of("signatures") == ["waits stripe"]).then_some(())
     };
     until("the second try", PATIENCE, look).await;
+    // A restart is no delivery that fits.
+    shop.stop().await;
+    shop.start(Create::Never).await;
+    let mut looks = 0;
+    let look = async || {
+        shop.later(Span::from_minutes(1));
+        looks += 1;
+        (looks > 20).then_some(())
+    };
+    until("some rounds", PATIENCE, look).await;
+    assert_eq!(receiver.of("signatures"), ["waits stripe"]);
     shop.post(&one_time("Signed", shop.clock.now().s())).await;
     let look = async || {
         shop.later(Span::from_s(1));
