@@ -8,7 +8,7 @@ use super::response::Response;
 use crate::domain::attention::{Attention, Concern};
 use crate::domain::id::MachineId;
 use crate::domain::time::Timestamp;
-use crate::engine::read::attention;
+use crate::engine::read::attention::{self, HeldCount};
 
 /// One line of the list. Relied on from outside.
 #[derive(Clone, Debug, Serialize)]
@@ -56,6 +56,8 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
         | Concern::AuditDiffers { .. }
         | Concern::Backup(_)
         | Concern::Restored { .. }
+        | Concern::HeldBack { .. }
+        | Concern::StoreFull { .. }
         | Concern::ServiceGone { .. } => None,
     }
 }
@@ -63,10 +65,14 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
 /// The list, what concerns the server itself first: what waits of purchases often follows from it.
 pub(super) fn list(context: &Context, of_server: Vec<Attention>) -> Result<Response, Failure> {
     let now = context.handle.clock().now();
+    let (rules, orders) = (context.handle.rules(), context.handle.standing());
+    let mut held = HeldCount::default();
+    let of_purchases = attention::all(context.handle.reader(), now, |m| held.add(m, &rules))?;
     let mut all = of_server;
-    all.extend(attention::restored(&context.handle.standing()));
+    all.extend(attention::restored(&orders));
+    all.extend(attention::held_back(&orders, &rules, Some(&held)));
     all.extend(attention::audited(context.handle.reader())?);
-    all.extend(attention::all(context.handle.reader(), now)?);
+    all.extend(of_purchases);
     let rows = all
         .iter()
         .map(|attention| raw(&AttentionRow::of(attention)));

@@ -223,7 +223,7 @@ fn waits<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::attention::{ActionAttention, ServiceTrouble};
+    use crate::domain::attention::{ActionAttention, HeldBack, ServiceTrouble, Shortage};
 
     const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
     const EVERY: Span = Span::from_minutes(15);
@@ -307,6 +307,44 @@ mod tests {
         assert_eq!(said, ["15 service: 1 of 1"]);
         let said = play(Coverage::Whole, &[(0, down()), (14, vec![]), (40, vec![])]);
         assert_eq!(said, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_full_disk_is_reported_at_once_and_an_order_when_it_has_stood() {
+        let full = |shortage| {
+            let why = "14.00 MiB free, 16.00 MiB needed".to_owned();
+            let concern = Concern::StoreFull { shortage, why };
+            vec![Attention {
+                since: NOW,
+                concern,
+            }]
+        };
+        let at_once = |waiting| play(Coverage::Whole, &[(0, waiting)]);
+        assert_eq!(at_once(full(Shortage::Disk)), ["0 full: 1 of 1"]);
+        assert_eq!(at_once(full(Shortage::Memory)), [""; 0], "it may pass");
+        let paused = |holds| {
+            let concern = Concern::HeldBack {
+                what: HeldBack::Service("authforge".to_owned()),
+                by: "ada (moving)".to_owned(),
+                holds,
+            };
+            vec![Attention {
+                since: NOW,
+                concern,
+            }]
+        };
+        let said = play(
+            Coverage::Whole,
+            &[
+                (0, paused(None)),
+                (14, paused(Some(1))),
+                (15, paused(Some(2))),
+                (60, paused(Some(3))),
+                (61, vec![]),
+                (66, vec![]),
+            ],
+        );
+        assert_eq!(said, ["15 held_back: 1 of 1", "66 held_back: over"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub use machine::of_machine;
 use super::adoption::Class;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
-use super::id::{EventId, MachineId, Scope, SourceName};
+use super::id::{EventId, MachineId, PlanName, Scope, SourceName};
 use super::notice::NoticeKind;
 use super::silence::Silence;
 use super::time::{Span, Timestamp};
@@ -113,6 +113,20 @@ pub enum Concern {
         /// From what, in words.
         why: String,
     },
+    /// An order for the shop holds work back until a person ends it: what waits behind it are customers who paid.
+    HeldBack {
+        what: HeldBack,
+        /// Who ordered it, and why.
+        by: String,
+        /// How much it holds; `None`: that is being counted.
+        holds: Option<u64>,
+    },
+    /// Nothing can be written, so nothing is taken.
+    StoreFull {
+        shortage: Shortage,
+        /// How little there is, in words.
+        why: String,
+    },
     /// A service does not do its work.
     ServiceGone {
         /// What the operator calls it.
@@ -158,6 +172,24 @@ pub enum ServiceTrouble {
     Refusing,
     /// It makes no more licenses until somebody has paid for them.
     NoCredits,
+}
+
+/// What an order holds back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HeldBack {
+    /// All work at a license service.
+    Service(String),
+    /// All work for a plan, in a shop that is live.
+    Plan(PlanName),
+}
+
+/// What there is too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shortage {
+    /// Room on the disk: a person must make some.
+    Disk,
+    /// Memory for what the disk is too slow to take; that may pass.
+    Memory,
 }
 
 /// What is wrong with the backups.
@@ -215,6 +247,8 @@ impl Attention {
             | Concern::OtherHandler { .. }
             | Concern::Backup(_)
             | Concern::Restored { .. }
+            | Concern::HeldBack { .. }
+            | Concern::StoreFull { .. }
             | Concern::ServiceGone { .. } => Ok(()),
         };
         // FNV-1a.
@@ -245,6 +279,8 @@ impl Concern {
             | Self::AuditDiffers { .. }
             | Self::Backup(_)
             | Self::Restored { .. }
+            | Self::HeldBack { .. }
+            | Self::StoreFull { .. }
             | Self::ServiceGone { .. } => false,
         }
     }
@@ -273,6 +309,7 @@ impl Concern {
                 | Hold::OtherHandler
                 | Hold::BeginningUnknown => false,
             },
+            Self::StoreFull { shortage, .. } => matches!(shortage, Shortage::Disk),
             Self::ServiceGone { trouble, .. } => match trouble {
                 ServiceTrouble::Refusing | ServiceTrouble::NoCredits => true,
                 ServiceTrouble::Down => false,
@@ -283,6 +320,8 @@ impl Concern {
             | Self::Parked { .. }
             | Self::BackfillFails { .. }
             | Self::AuditDiffers { .. }
+            // Whoever ordered it knows, and may have meant some minutes.
+            | Self::HeldBack { .. }
             // One that fails is tried again by itself.
             | Self::Backup(_) => false,
         }
@@ -307,6 +346,8 @@ impl Concern {
             Self::AuditDiffers { .. } => AttentionCause::Audit,
             Self::Backup(_) => AttentionCause::Backup,
             Self::Restored { .. } => AttentionCause::Restored,
+            Self::HeldBack { .. } => AttentionCause::HeldBack,
+            Self::StoreFull { .. } => AttentionCause::Full,
             Self::ServiceGone { .. } => AttentionCause::Service,
         }
     }
@@ -329,7 +370,11 @@ impl Concern {
             | Self::AuditDiffers { source, .. }
             | Self::Endpoint { source, .. } => source.to_string(),
             Self::Backup(_) => "backup".to_owned(),
-            Self::Restored { .. } => "store".to_owned(),
+            Self::Restored { .. } | Self::StoreFull { .. } => "store".to_owned(),
+            Self::HeldBack { what, .. } => match what {
+                HeldBack::Service(service) => service.clone(),
+                HeldBack::Plan(plan) => format!("plan {plan}"),
+            },
             Self::ServiceGone { service, .. } => (*service).to_owned(),
         }
     }

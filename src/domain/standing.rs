@@ -264,6 +264,25 @@ impl StandingOrders {
         self.holding(|matter| *matter == Matter::Service(name))
     }
 
+    /// The orders in force that a forgetful person must be told of: each pause, and each plan that is only observed while
+    /// the shop is live.
+    pub fn forgettable(&self) -> impl Iterator<Item = &StandingOrder> {
+        let counts = |of: Option<&StandingOrder>, order: &StandingOrder| {
+            of.is_some_and(|o| std::ptr::eq(o, order))
+        };
+        self.0
+            .iter()
+            .filter(move |order| match order.what.matter() {
+                Matter::Service(name) => counts(self.paused(name), order),
+                Matter::Mode(Some(plan)) => counts(self.observes(Some(plan)), order),
+                Matter::Mode(None)
+                | Matter::Makers(_)
+                | Matter::Adoption(_)
+                | Matter::Policy(..)
+                | Matter::Nothing => false,
+            })
+    }
+
     /// The order by which no key is made for a source's purchases, because another program makes them.
     #[must_use]
     pub fn other_handler(&self, of: &SourceName) -> Option<&StandingOrder> {

@@ -2,6 +2,7 @@
 //! the lists use the same.
 
 use super::action::{Action, ActionOutcome};
+use super::attention::KEY_WITHIN;
 use super::entitlement::{Entitlement, LOOKUP_TAKES, SeatDue, Why};
 use super::hold::Hold;
 use super::lifecycle::payment::PaymentState as Payment;
@@ -36,7 +37,7 @@ pub fn status(
     let why = |wanted: Why| should.seats.iter().any(|s| s.why == wanted);
     if due > 0 {
         return match live {
-            0 if stuck(machine) => PurchaseStatus::Delayed,
+            0 if stuck(machine, now) => PurchaseStatus::Delayed,
             0 => PurchaseStatus::Preparing,
             n if n < due => PurchaseStatus::Partial,
             _ if folded.state == Some(State::Subscription(Subscription::Grace)) => {
@@ -110,7 +111,6 @@ fn is_news(machine: &Machine, folded: &Folded, now: Timestamp) -> bool {
     folded.transitions.last().is_some_and(|t| now - t.at < wait)
 }
 
-/// Whether somebody must look at it before a key can come.
 /// Whether a key is late only because the seller has paused what goes out, or observes: nobody is told of it then.
 #[must_use]
 pub fn is_paused(machine: &Machine) -> bool {
@@ -124,16 +124,53 @@ pub fn is_paused(machine: &Machine) -> bool {
     machine.held.is_none() && creates.clone().next().is_some() && creates.all(paused)
 }
 
-fn stuck(machine: &Machine) -> bool {
-    let refused = |o: ActionOutcome| {
-        matches!(
-            o,
-            ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned
-        )
+/// Whether somebody must look at it before a key can come.
+fn stuck(machine: &Machine, now: Timestamp) -> bool {
+    let is_stuck = |a: &Action| match a.outcome {
+        ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned => true,
+        // The seller is told of what refuses us at once, and of a key that is late.
+        ActionOutcome::Pending => a.refused.is_some() || now - a.at >= KEY_WITHIN,
+        ActionOutcome::Done | ActionOutcome::Superseded => false,
     };
-    machine.held.is_some()
-        || machine
-            .actions
-            .iter()
-            .any(|a| a.act.creates() && refused(a.outcome))
+    let mut creates = machine.actions.iter().filter(|a| a.act.creates());
+    machine.held.is_some() || creates.any(is_stuck)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::action::{Act, NewLicense, RefusalScope, SeatId};
+    use crate::domain::id::SourceName;
+    use crate::domain::lifecycle::Kind;
+    use crate::domain::plan::Devices;
+
+    /// The customer is told of a delay when the seller is.
+    #[test]
+    fn a_key_is_delayed_when_the_service_refuses_us_or_is_gone_for_long() {
+        let now = Timestamp::from_s(1_767_607_200);
+        let stuck_with = |minutes_ago, refused| {
+            let id = "stripe/cs_1".parse().unwrap();
+            let mut machine =
+                Machine::new(id, Kind::Payment, SourceName::from("stripe"), Some(true));
+            let act = Act::Create(NewLicense {
+                seat: SeatId {
+                    item: "si_1".to_owned(),
+                    unit: 1,
+                },
+                app_id: None,
+                plan: None,
+                expires_at: None,
+                devices: Devices::Count(1),
+                keeps: None,
+            });
+            let mut create = Action::new(1, act, 1, now - Span::from_minutes(minutes_ago));
+            create.refused = refused;
+            machine.actions.push(create);
+            stuck(&machine, now)
+        };
+        assert!(!stuck_with(14, None), "it is being made");
+        assert!(stuck_with(15, None), "the service is down");
+        assert!(stuck_with(0, Some(RefusalScope::Service)), "401, 402");
+        assert!(stuck_with(0, Some(RefusalScope::Access)), "403");
+    }
 }

@@ -19,7 +19,7 @@ pub mod route;
 pub mod verify;
 pub mod write;
 
-pub use write::handle::{Handle, SubmitError};
+pub use write::handle::{Full, Handle, SubmitError};
 
 /// What [`Handle::reader`] lends, for the modules that do not know the store.
 pub use crate::store::Read;

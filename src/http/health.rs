@@ -10,9 +10,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::App;
+use crate::domain::attention::Attention;
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
 use crate::engine::backup::status::BackupStatus;
+use crate::engine::read::attention::held_back;
 use crate::engine::read::counts::backlog::Waits;
 
 /// A scheduler job's last run, as `/readyz` tells it.
@@ -111,6 +113,28 @@ impl BackupLine {
     }
 }
 
+/// An order that holds work back.
+#[derive(Serialize)]
+struct HeldBackLine {
+    /// The service or the plan.
+    about: String,
+    since: Timestamp,
+    why: String,
+    /// The command that ends it.
+    ended_by: String,
+}
+
+impl HeldBackLine {
+    fn of(waits: &Attention) -> Self {
+        Self {
+            about: waits.concern.about(),
+            since: waits.since,
+            why: waits.concern.to_string(),
+            ended_by: waits.concern.settled_by(),
+        }
+    }
+}
+
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
@@ -125,6 +149,9 @@ struct Readiness {
     /// By whom, when and why the whole shop is only observed; absent: it is live.
     #[serde(skip_serializing_if = "Option::is_none")]
     observe: Option<String>,
+    /// Orders that hold work back beside that: a paused service, a plan that is only observed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    held_back: Vec<HeldBackLine>,
     services: Vec<ServiceLine>,
     jobs: Vec<JobRun>,
     backup: BackupLine,
@@ -155,6 +182,10 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Response {
             .standing()
             .observes(None)
             .map(|order| format!("by {} since {}: {}", order.by, order.at, order.reason)),
+        held_back: held_back(&app.handle.standing(), &app.handle.rules(), None)
+            .iter()
+            .map(HeldBackLine::of)
+            .collect(),
         services: observed
             .services
             .into_iter()

@@ -46,8 +46,15 @@ pub fn of(config: &Config) -> Signals {
 }
 
 impl SourceSignals {
-    /// What was known before this start, and for how long nobody listened since the last delivery.
-    pub fn begin(&self, kept: Option<Rhythm>, ours: Span, now: Timestamp) {
+    /// What was known before this start, for how long nobody listened since the last delivery, and since when signatures
+    /// did not fit, and how often.
+    pub fn begin(
+        &self,
+        kept: Option<Rhythm>,
+        ours: Span,
+        failing: Option<(Timestamp, u32)>,
+        now: Timestamp,
+    ) {
         let kept = kept.unwrap_or(Rhythm {
             last: now,
             count: 0,
@@ -61,6 +68,11 @@ impl SourceSignals {
             .is_ok()
         {
             self.ours_ms.store(ours.ms(), order);
+            // Only a delivery that fits ends it.
+            if let Some((since, failures)) = failing {
+                self.failing_since_ms.store(since.ms(), order);
+                self.failures.fetch_add(failures, order);
+            }
         }
         self.count.fetch_add(kept.count, order);
         self.longest_pause_ms
@@ -106,13 +118,20 @@ impl SourceSignals {
         }
     }
 
+    /// Since when signatures do not fit, and how many in a row did not; `None`: they fit.
+    #[must_use]
+    pub fn failing(&self) -> Option<(Timestamp, u32)> {
+        let failures = self.failures.load(Ordering::Relaxed);
+        let since = Timestamp::from_ms(self.failing_since_ms.load(Ordering::Relaxed));
+        (failures > 0).then_some((since, failures))
+    }
+
     /// Signatures that do not fit, as what waits for a person, until one fits again.
     #[must_use]
     pub fn attention(&self) -> Option<Attention> {
-        let failures = self.failures.load(Ordering::Relaxed);
-        let since = Timestamp::from_ms(self.failing_since_ms.load(Ordering::Relaxed));
+        let (since, failures) = self.failing()?;
         let source = self.source.clone();
-        (failures > 0).then_some(Attention {
+        Some(Attention {
             since,
             concern: Concern::SignaturesFail { source, failures },
         })

@@ -18,7 +18,7 @@ use crate::effects::alert::{Channels, subject};
 use crate::effects::health::ServerAttention;
 use crate::engine::Handle;
 use crate::engine::input::Input;
-use crate::engine::read::attention::{self, MachineCursor, stretch};
+use crate::engine::read::attention::{self, HeldCount, MachineCursor, stretch};
 use crate::engine::record::RecordError;
 use crate::engine::record::server::{self, Channel, ServerRecord};
 use crate::scheduler::Scheduler;
@@ -95,6 +95,9 @@ struct Alerts {
     channels: Vec<ChannelState>,
     found: BTreeMap<MachineId, Vec<Attention>>,
     parked: Vec<Attention>,
+    /// What the shop's orders held in the last round over all purchases, and what they hold in this one so far.
+    held: Option<HeldCount>,
+    holding: HeldCount,
     cursor: MachineCursor,
     coverage: Coverage,
     next_round: Timestamp,
@@ -120,6 +123,8 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
         parts,
         found: BTreeMap::new(),
         parked: Vec::new(),
+        held: None,
+        holding: HeldCount::default(),
         cursor: MachineCursor::default(),
         coverage: Coverage::Partial,
         next_round: now,
@@ -145,7 +150,9 @@ impl Alerts {
             }
         };
         let mut waiting = (self.parts.attention)();
-        waiting.extend(attention::restored(&self.parts.handle.standing()));
+        let (orders, rules) = (self.parts.handle.standing(), self.parts.handle.rules());
+        waiting.extend(attention::restored(&orders));
+        waiting.extend(attention::held_back(&orders, &rules, self.held.as_ref()));
         waiting.extend(audited);
         waiting.extend(self.found.values().flatten().cloned());
         waiting.extend(self.parked.iter().cloned());
@@ -170,12 +177,14 @@ impl Alerts {
                 return Ok(());
             }
         }
-        let found = &mut self.found;
+        let rules = handle.rules();
+        let (found, holding) = (&mut self.found, &mut self.holding);
         stretch(
             handle.reader(),
             &mut self.cursor,
             PURCHASES_MAX,
             |machine| {
+                holding.add(machine, &rules);
                 let waits = of_machine(machine, now);
                 if waits.is_empty() {
                     found.remove(&machine.id);
@@ -186,6 +195,7 @@ impl Alerts {
         )?;
         if self.cursor.is_at_rest() {
             self.parked = attention::parked(handle.reader(), now)?;
+            self.held = Some(std::mem::take(&mut self.holding));
             self.coverage = Coverage::Whole;
             self.next_round = now + REST_IDLE;
             self.round_over = (now, Some(handle.reader().seq()?));

@@ -15,6 +15,8 @@ use crate::domain::time::{Span, Timestamp};
 use crate::effects::services::Services;
 use crate::effects::stripe::{Account, Answer};
 use crate::engine::Handle;
+use crate::engine::input::Input;
+use crate::engine::record::server::{self, SeenBy, ServerRecord, Trouble};
 
 /// How often it is looked whether it is time.
 const LOOK_EVERY: Span = Span::from_s(2);
@@ -54,6 +56,12 @@ pub(super) async fn run(
     endpoints: Arc<Endpoints>,
     stop: CancellationToken,
 ) {
+    let mut kept = server::troubles(handle.reader(), SeenBy::Endpoint).unwrap_or_default();
+    let is_known = |t: &&Trouble| config.source(&t.source).is_some();
+    for known in kept.iter().filter(is_known) {
+        let trouble = (known.since, EndpointTrouble::Disabled);
+        endpoints.all().insert(known.source.clone(), trouble);
+    }
     let mut next = handle.clock().now();
     loop {
         let now = handle.clock().now();
@@ -74,10 +82,32 @@ pub(super) async fn run(
                     }
                 }
             }
+            keep(&handle, &endpoints, &mut kept).await;
             let wrong = !endpoints.all().is_empty();
             next = now + if wrong { ASK_AGAIN } else { ASK_EVERY };
         }
         tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+    }
+}
+
+/// Keeps what is wrong, and since when, where that is news.
+async fn keep(handle: &Handle, endpoints: &Endpoints, kept: &mut Vec<Trouble>) {
+    let trouble = |(source, (since, _)): (&SourceName, &(Timestamp, EndpointTrouble))| Trouble {
+        source: source.clone(),
+        since: *since,
+        times: 1,
+    };
+    let wrong: Vec<Trouble> = endpoints.all().iter().map(trouble).collect();
+    if wrong == *kept {
+        return;
+    }
+    let record = ServerRecord::Troubles {
+        seen_by: SeenBy::Endpoint,
+        all: wrong.clone(),
+    };
+    // What is not taken now is kept with the next answer.
+    if handle.submit_waiting(Input::Keep(record)).await.is_ok() {
+        *kept = wrong;
     }
 }
 

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::Mode;
 use crate::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
 use crate::engine::Handle;
+use crate::engine::read::attention::held_back;
 use crate::engine::record::restored;
 use crate::scheduler::jobs::{self, JobError};
 
@@ -34,8 +35,10 @@ pub async fn follow(handle: &Handle, mode: Mode, clock: &Clock) -> Result<(), Jo
     let orders = handle.standing();
     if let Some(order) = orders.observes(None) {
         tracing::warn!(since = %order.at, by = %order.by, "observe mode: everything is decided, nothing is sent; `keyward go-live` ends it");
-    } else if orders.observes_anything() {
-        tracing::warn!("some plans are only observed: `keyward held` says which");
+    }
+    for held in held_back(&orders, &handle.rules(), None) {
+        let end = held.concern.settled_by();
+        tracing::warn!(since = %held.since, "{}; `{end}` ends it", held.concern);
     }
     Ok(())
 }

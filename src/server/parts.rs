@@ -11,15 +11,17 @@ use super::opening::Opened;
 use super::quiet::Silences;
 use super::watch;
 use crate::config::Config;
+use crate::domain::attention::{Attention, Concern, Shortage};
 use crate::domain::time::Span;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
-use crate::engine::Handle;
 use crate::engine::backup::{Backups, Schedule};
 use crate::engine::read::counts::Counts;
+use crate::engine::{Full, Handle};
 use crate::http;
 use crate::http::signals::{self, Signals};
 use crate::scheduler::{Notifiers, Scheduler};
+use crate::store::FullCause;
 
 /// Jumps of the clock that wait to be looked at.
 const JUMPS_MAX: usize = 4;
@@ -48,6 +50,19 @@ pub(super) fn backups(config: &Config, opened: &Opened) -> Arc<Backups> {
     Arc::new(Backups::new(&config.data_dir, machines, licenses))
 }
 
+/// A store that takes nothing, as what waits for a person.
+fn store_full(full: &Full) -> Attention {
+    let shortage = match full.cause {
+        FullCause::FreeSpace { .. } => Shortage::Disk,
+        FullCause::Overlay { .. } => Shortage::Memory,
+    };
+    let why = full.cause.what();
+    Attention {
+        since: full.since,
+        concern: Concern::StoreFull { shortage, why },
+    }
+}
+
 impl Parts {
     /// The backups that are made by schedule.
     pub(super) fn by_schedule(&self) -> Option<(Arc<Backups>, Schedule)> {
@@ -71,10 +86,11 @@ impl Parts {
             let (backups, started) = (Arc::clone(&backups), handle.clock().now());
             let every = config.backup.as_ref().map(|b| b.every);
             // Not the handle: who holds it keeps the engine's door open.
-            let standing = handle.standing_orders();
+            let (standing, full) = (handle.standing_orders(), handle.fullness());
             Arc::new(move || {
                 let now = clock.now();
-                let mut all = services.attention(now);
+                let mut all: Vec<_> = full.load().as_deref().map(store_full).into_iter().collect();
+                all.extend(services.attention(now));
                 all.extend(super::other_handler::attention(&standing.load()));
                 all.extend(endpoints.attention());
                 all.extend(signals.iter().filter_map(|s| s.attention()));

@@ -16,8 +16,8 @@ use crate::engine::Handle;
 use crate::engine::input::Input;
 use crate::engine::read::attention::{MachineCursor, stretch};
 use crate::engine::record::RecordError;
-use crate::engine::record::server::{self, ServerRecord};
-use crate::http::signals::Signals;
+use crate::engine::record::server::{self, SeenBy, ServerRecord, Trouble};
+use crate::http::signals::{Signals, SourceSignals};
 
 /// How often the sources are judged.
 const LOOK_EVERY: Span = Span::from_s(2);
@@ -62,13 +62,17 @@ pub(super) async fn run(
 ) {
     let start = handle.clock().now();
     let mut kept = server::rhythms(handle.reader()).unwrap_or_default();
+    let failing = server::troubles(handle.reader(), SeenBy::Signatures).unwrap_or_default();
     for source in signals.iter() {
+        let failing = failing.iter().find(|f| f.source == source.source);
+        let failing = failing.map(|f| (f.since, f.times));
         let known = kept.iter().find(|(name, _)| *name == source.source);
         let known = known.map(|(_, rhythm)| *rhythm);
         let ours = known.map(|known| away(&handle.gaps(), known.last, start));
-        source.begin(known, ours.unwrap_or_default(), start);
+        source.begin(known, ours.unwrap_or_default(), failing, start);
     }
     let (mut due, mut next_fold, mut next_keep) = (DueEvents::new(), start, start);
+    let mut kept_failing = failing;
     loop {
         let now = handle.clock().now();
         if now >= next_fold {
@@ -90,7 +94,37 @@ pub(super) async fn run(
             let _ = handle.submit_waiting(Input::Keep(record)).await;
             next_keep = now + KEEP_EVERY;
         }
-        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+        keep_failing(&handle, &signals, &mut kept_failing).await;
+        tokio::select! { () = stop.cancelled() => break, () = pause(LOOK_EVERY) => {} }
+    }
+    // What was reported meanwhile must not be over at the next start.
+    keep_failing(&handle, &signals, &mut kept_failing).await;
+}
+
+/// Keeps since when signatures do not fit, where that began or ended. How often is not worth a write each time: strangers
+/// can make it grow.
+async fn keep_failing(handle: &Handle, signals: &Signals, kept: &mut Vec<Trouble>) {
+    let trouble = |signals: &SourceSignals| {
+        let (since, times) = signals.failing()?;
+        let source = signals.source.clone();
+        Some(Trouble {
+            source,
+            since,
+            times,
+        })
+    };
+    let failing: Vec<Trouble> = signals.iter().filter_map(trouble).collect();
+    let same = |(a, b): (&Trouble, &Trouble)| (&a.source, a.since) == (&b.source, b.since);
+    if failing.len() == kept.len() && failing.iter().zip(kept.iter()).all(same) {
+        return;
+    }
+    let record = ServerRecord::Troubles {
+        seen_by: SeenBy::Signatures,
+        all: failing.clone(),
+    };
+    // What is not taken now is kept with the next look.
+    if handle.submit_waiting(Input::Keep(record)).await.is_ok() {
+        *kept = failing;
     }
 }
 

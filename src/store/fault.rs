@@ -42,7 +42,8 @@ pub enum ReadError {
 pub enum FullCause {
     /// The file system has less free than `min_free_bytes` asks for.
     #[error(
-        "the disk is nearly full: {free_bytes} bytes free, {needed_bytes} needed\n  hint: make room; nothing was lost"
+        "the disk is nearly full: {} free, {} needed\n  hint: make room; nothing was lost",
+        mebibytes(*free_bytes), mebibytes(*needed_bytes)
     )]
     FreeSpace {
         /// Bytes free for this user.
@@ -60,6 +61,21 @@ pub enum FullCause {
         /// The bound, `overlay_max_bytes`.
         max_bytes: usize,
     },
+}
+
+impl FullCause {
+    /// What it is, in one line.
+    #[must_use]
+    pub fn what(&self) -> String {
+        let all = self.to_string();
+        all.lines().next().unwrap_or_default().to_owned()
+    }
+}
+
+/// In the unit of `min_free`, with two digits behind the point.
+fn mebibytes(bytes: u64) -> String {
+    let hundredths = ((bytes % (1 << 20)) * 100) >> 20;
+    format!("{}.{hundredths:02} MiB", bytes >> 20)
 }
 
 /// Why a batch was not committed.

@@ -52,6 +52,12 @@ pub enum AttentionCause {
     /// A store that was restored only observes.
     #[n(18)]
     Restored,
+    /// A license service is paused, or a plan only observed, by order.
+    #[n(19)]
+    HeldBack,
+    /// Nothing can be written.
+    #[n(20)]
+    Full,
 }
 
 impl AttentionCause {
@@ -78,6 +84,8 @@ impl AttentionCause {
             Self::OtherHandler => "other_handler",
             Self::Audit => "audit",
             Self::Restored => "restored",
+            Self::HeldBack => "held_back",
+            Self::Full => "full",
         }
     }
 
@@ -104,6 +112,8 @@ impl AttentionCause {
             Self::OtherHandler => "old handler seen",
             Self::Audit => "the nightly audit found differences",
             Self::Restored => "restored, and not live yet",
+            Self::HeldBack => "an order holds work back",
+            Self::Full => "no room: nothing is taken",
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use super::{ActionAttention, BackupTrouble, Concern, EndpointTrouble, ServiceTrouble};
+use super::{ActionAttention, BackupTrouble, Concern, EndpointTrouble, HeldBack, ServiceTrouble};
 use crate::domain::adoption::Class;
 use crate::domain::finding::Finding;
 use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
 use crate::domain::notice::NoticeKind;
+use crate::domain::silence::Silence;
 use crate::domain::words::{Sentence, counted, sentences};
 
 sentences!(Concern, ServiceTrouble, BackupTrouble);
@@ -29,7 +30,6 @@ impl Concern {
     /// The command that settles it, once what it names is mended.
     #[must_use]
     pub fn settled_by(&self) -> String {
-        let noted = |machine: &MachineId| format!("keyward note {machine} --reason …");
         match self {
             Self::RefusedAction(action) => action.settled_by(),
             Self::HeldAction {
@@ -51,38 +51,7 @@ impl Concern {
             Self::Undeliverable { machine, .. } => {
                 format!("keyward address {machine} --to ADDRESS --reason …")
             }
-            Self::Found { machine, finding } => match finding {
-                Finding::RevokedElsewhere(number) => {
-                    format!("keyward rekey {machine} --license {number} --reason …")
-                }
-                Finding::NoPriceNamed { until, .. } => {
-                    format!("keyward extend {machine} --until {until} --reason …")
-                }
-                Finding::FraudWarning
-                | Finding::UnreadableMetadata(_)
-                | Finding::NotPaidAfterAll { .. }
-                | Finding::FinalizationFailed(_)
-                | Finding::PaidAfterEnd(_)
-                | Finding::RefundUnlinked
-                | Finding::NothingToHandOut
-                | Finding::UnknownPlan(_)
-                | Finding::QuantityZero(_)
-                | Finding::ItemsCut
-                | Finding::LinesCut(_)
-                | Finding::GivenElsewhere { .. }
-                | Finding::OtherLicenses(_)
-                | Finding::ServedTwice(_)
-                | Finding::MovedTo { .. }
-                | Finding::Held(_)
-                | Finding::LineItemsCut
-                | Finding::GuardTripped
-                | Finding::NoInvoiceHeard(_)
-                | Finding::NotExtended(_)
-                | Finding::Extends(_)
-                | Finding::ExtendedBy(_)
-                | Finding::StillBills(_) => noted(machine),
-                Finding::LateForUnknown => "keyward adopt".to_owned(),
-            },
+            Self::Found { machine, finding } => found_settled_by(machine, finding),
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),
             Self::Parked { .. } => "keyward events --parked".to_owned(),
             Self::BackfillFails { scope, .. } => {
@@ -97,8 +66,99 @@ impl Concern {
             Self::AuditDiffers { source, .. } => format!("keyward audit --source {source}"),
             Self::Backup(_) => "keyward backup TARGET".to_owned(),
             Self::Restored { .. } => "keyward go-live --reason …".to_owned(),
+            Self::HeldBack { what, .. } => what.ended_by(),
+            Self::StoreFull { .. } => "df -h".to_owned(),
             Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
         }
+    }
+}
+
+/// Where it is enough that somebody has looked.
+fn noted(machine: &MachineId) -> String {
+    format!("keyward note {machine} --reason …")
+}
+
+fn found_settled_by(machine: &MachineId, finding: &Finding) -> String {
+    match finding {
+        Finding::RevokedElsewhere(number) => {
+            format!("keyward rekey {machine} --license {number} --reason …")
+        }
+        Finding::NoPriceNamed { until, .. } => {
+            format!("keyward extend {machine} --until {until} --reason …")
+        }
+        Finding::FraudWarning
+        | Finding::UnreadableMetadata(_)
+        | Finding::NotPaidAfterAll { .. }
+        | Finding::FinalizationFailed(_)
+        | Finding::PaidAfterEnd(_)
+        | Finding::RefundUnlinked
+        | Finding::NothingToHandOut
+        | Finding::UnknownPlan(_)
+        | Finding::QuantityZero(_)
+        | Finding::ItemsCut
+        | Finding::LinesCut(_)
+        | Finding::GivenElsewhere { .. }
+        | Finding::OtherLicenses(_)
+        | Finding::ServedTwice(_)
+        | Finding::MovedTo { .. }
+        | Finding::Held(_)
+        | Finding::LineItemsCut
+        | Finding::GuardTripped
+        | Finding::NoInvoiceHeard(_)
+        | Finding::NotExtended(_)
+        | Finding::Extends(_)
+        | Finding::ExtendedBy(_)
+        | Finding::StillBills(_) => noted(machine),
+        Finding::LateForUnknown => "keyward adopt".to_owned(),
+    }
+}
+
+impl HeldBack {
+    /// The command that ends it.
+    #[must_use]
+    pub fn ended_by(&self) -> String {
+        match self {
+            Self::Service(service) => format!("keyward resume --service {service} --reason …"),
+            Self::Plan(plan) => format!("keyward go-live --plan {plan} --reason …"),
+        }
+    }
+}
+
+fn say_silent(silence: &Silence, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if silence.due == 0 {
+        return f.write_str(
+            "nothing arrives from Stripe for much longer than ever: look at the endpoint in Stripe's dashboard",
+        );
+    }
+    write!(
+        f,
+        "nothing arrives from Stripe, though {} due: look at the endpoint in Stripe's dashboard, then \
+         `keyward backfill`",
+        counted(silence.due, "event was", "events were")
+    )
+}
+
+fn say_held_back(
+    what: &HeldBack,
+    by: &str,
+    holds: Option<u64>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    match what {
+        HeldBack::Service(service) => {
+            write!(f, "{service} is paused by {by}: nothing is sent to it")?;
+        }
+        HeldBack::Plan(plan) => {
+            write!(
+                f,
+                "plan {plan} is only observed by {by}: nothing is sent for it"
+            )?;
+        }
+    }
+    f.write_str(", renewals included, and licenses that were paid for run out meanwhile")?;
+    match holds {
+        Some(holds) => write!(f, "; it holds {}", counted(holds, "action", "actions")),
+        None => Ok(()),
     }
 }
 
@@ -154,15 +214,7 @@ impl Sentence for Concern {
                 "{failures} deliveries in a row had a signature that does not fit: compare `signing_secrets` with the \
                  endpoint's, and this machine's clock"
             ),
-            Self::SourceSilent { silence, .. } if silence.due > 0 => write!(
-                f,
-                "nothing arrives from Stripe, though {} due: look at the endpoint in Stripe's dashboard, then \
-                 `keyward backfill`",
-                counted(silence.due, "event was", "events were")
-            ),
-            Self::SourceSilent { .. } => f.write_str(
-                "nothing arrives from Stripe for much longer than ever: look at the endpoint in Stripe's dashboard",
-            ),
+            Self::SourceSilent { silence, .. } => say_silent(silence, f),
             Self::Endpoint { trouble, .. } => match trouble {
                 EndpointTrouble::Disabled => f.write_str(
                     "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`",
@@ -177,6 +229,11 @@ impl Sentence for Concern {
             Self::Restored { why } => write!(
                 f,
                 "{why}: the store only observes, everything is decided and nothing is sent until it goes live"
+            ),
+            Self::HeldBack { what, by, holds } => say_held_back(what, by, *holds, f),
+            Self::StoreFull { why, .. } => write!(
+                f,
+                "nothing is taken, deliveries are answered 503, until there is room: {why}"
             ),
             Self::ServiceGone {
                 service,

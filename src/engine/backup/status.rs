@@ -15,6 +15,9 @@ const FILE: &str = "backups.json";
 /// After a failure it is tried again so much later, or by schedule if that is sooner.
 const RETRY: Span = Span::from_minutes(10);
 
+/// The first one is there so long after the start, or somebody looks.
+const FIRST_WITHIN: Span = Span::from_hours(1);
+
 /// A backup that was read again, folded, and compared with the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proven {
@@ -87,7 +90,11 @@ impl BackupStatus {
                 let since = newest.as_ref().map_or(failed.at, |p| p.at + every);
                 (since.min(failed.at), BackupTrouble::Failed { why })
             }
-            (None, None) => (since, BackupTrouble::Never),
+            // The schedule makes the first one at once; a store that was just restored has none of its own either.
+            (None, None) => {
+                let late = now - since >= FIRST_WITHIN.min(every);
+                late.then_some((since, BackupTrouble::Never))?
+            }
             (None, Some(newest)) => {
                 let old = newest.at + Span::from_ms(every.ms().saturating_mul(2));
                 let newest = newest.at;
@@ -202,7 +209,8 @@ mod tests {
             Some((attention.since, attention.concern))
         };
         let never = Concern::Backup(BackupTrouble::Never);
-        assert_eq!(trouble(&status, at(5)), Some((at(0), never)));
+        assert_eq!(trouble(&status, at(3_599)), None, "it may be under way");
+        assert_eq!(trouble(&status, at(3_600)), Some((at(0), never)));
         status.proven(dir.path(), proven(0));
         assert!(status.is_due(every, at(1)), "one by hand puts nothing off");
         assert_eq!(trouble(&status, at(86_400)), None);

@@ -1,10 +1,16 @@
 //! What waits for a person in the whole store: purchases, and events without one.
 
-use crate::domain::attention::{Attention, Concern, PURCHASE_WITHIN, of_machine};
+use std::collections::BTreeMap;
+
+use crate::domain::action::ActionOutcome;
+use crate::domain::attention::{Attention, Concern, HeldBack, PURCHASE_WITHIN, of_machine};
 use crate::domain::fact::Fact;
+use crate::domain::hold::{HeldBy, Hold};
+use crate::domain::holding::plan_of;
 use crate::domain::machine::Machine;
-use crate::domain::standing::{Author, StandingOrders};
+use crate::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
 use crate::domain::time::Timestamp;
+use crate::engine::input::Rules;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventHead, RecordError, server};
@@ -48,14 +54,20 @@ pub fn stretch(
     Ok(())
 }
 
-/// Everything that waits, of every purchase and event, the oldest first.
+/// Everything that waits, of every purchase and event, the oldest first; each purchase is shown to whoever counts.
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn all(reader: &dyn Read, now: Timestamp) -> Result<Vec<Attention>, RecordError> {
+pub fn all(
+    reader: &dyn Read,
+    now: Timestamp,
+    mut visit: impl FnMut(&Machine),
+) -> Result<Vec<Attention>, RecordError> {
     let mut found = parked(reader, now)?;
     view::machines(reader, |machine| {
-        found.extend(of_machine(&record::checked(machine), now));
+        let machine = record::checked(machine);
+        visit(&machine);
+        found.extend(of_machine(&machine, now));
         true
     })?;
     found.sort_by_key(|attention| attention.since);
@@ -72,6 +84,66 @@ pub fn restored(orders: &StandingOrders) -> Option<Attention> {
             why: order.reason.clone(),
         },
     })
+}
+
+/// How much each order of the shop's holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeldCount(BTreeMap<HeldBack, u64>);
+
+impl HeldCount {
+    /// Adds what is held of a purchase.
+    pub fn add(&mut self, machine: &Machine, rules: &Rules) {
+        for action in &machine.actions {
+            if action.outcome != ActionOutcome::Held {
+                continue;
+            }
+            let by = match action.held.as_ref().map(Hold::by) {
+                Some(HeldBy::Pause) => {
+                    HeldBack::Service(rules.source(&machine.source).service.to_owned())
+                }
+                Some(HeldBy::Observe) => match plan_of(machine, action) {
+                    Some(plan) => HeldBack::Plan(plan.clone()),
+                    None => continue,
+                },
+                Some(_) | None => continue,
+            };
+            *self.0.entry(by).or_default() += 1;
+        }
+    }
+}
+
+/// The orders that hold work back and may be forgotten. A service that the config names no more holds nothing.
+#[must_use]
+pub fn held_back(
+    orders: &StandingOrders,
+    rules: &Rules,
+    held: Option<&HeldCount>,
+) -> Vec<Attention> {
+    let waits = |order: &StandingOrder| {
+        let what = match &order.what {
+            Standing::Pause { service } => {
+                rules.sources.values().find(|s| s.service == service)?;
+                HeldBack::Service(service.clone())
+            }
+            Standing::Observe { plan: Some(plan) } => HeldBack::Plan(plan.clone()),
+            Standing::Observe { plan: None }
+            | Standing::Live { .. }
+            | Standing::Resume { .. }
+            | Standing::OtherHandler { .. }
+            | Standing::Alone { .. }
+            | Standing::Adopted { .. }
+            | Standing::Override { .. }
+            | Standing::EndOverride { .. }
+            | Standing::Erased => return None,
+        };
+        let holds = held.map(|held| held.0.get(&what).copied().unwrap_or_default());
+        let by = format!("{} ({})", order.by, order.reason);
+        Some(Attention {
+            since: order.at,
+            concern: Concern::HeldBack { what, by, holds },
+        })
+    };
+    orders.forgettable().filter_map(waits).collect()
 }
 
 /// What the last audits found.

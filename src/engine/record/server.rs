@@ -40,6 +40,13 @@ pub enum ServerRecord {
         /// How many of each class that differs.
         differs: Vec<(Class, u32)>,
     },
+    /// What is wrong with the sources.
+    Troubles {
+        /// By what it was noticed.
+        seen_by: SeenBy,
+        /// Every source of which something is wrong.
+        all: Vec<Trouble>,
+    },
     /// What was reported over a channel.
     Alerts {
         /// The channel.
@@ -47,6 +54,29 @@ pub enum ServerRecord {
         /// What was reported.
         log: AlertLog,
     },
+}
+
+/// By what it is noticed that something is wrong with a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SeenBy {
+    /// Signatures of deliveries.
+    Signatures,
+    /// What Stripe says of the webhook endpoint.
+    Endpoint,
+}
+
+/// Something that is wrong with a source, kept so that a restart is not taken for its end.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Trouble {
+    /// The source.
+    #[n(0)]
+    pub source: SourceName,
+    /// Since when.
+    #[n(1)]
+    pub since: Timestamp,
+    /// How often it was seen.
+    #[n(2)]
+    pub times: u32,
 }
 
 /// A way to the operator.
@@ -96,6 +126,13 @@ fn rhythms_key() -> Vec<u8> {
 
 fn alerts_key(channel: Channel) -> Vec<u8> {
     key::general(&format!("alerts/{}", channel.as_str()))
+}
+
+fn troubles_key(seen_by: SeenBy) -> Vec<u8> {
+    key::general(match seen_by {
+        SeenBy::Signatures => "troubles/signatures",
+        SeenBy::Endpoint => "troubles/endpoint",
+    })
 }
 
 /// How far an account's events are known.
@@ -149,6 +186,9 @@ pub(in crate::engine) fn keep(
             at,
             differs,
         } => put_audit(working, source, *at, differs)?,
+        ServerRecord::Troubles { seen_by, all } => {
+            record::put(working, troubles_key(*seen_by), all)?;
+        }
         ServerRecord::Alerts { channel, log } => {
             record::put(working, alerts_key(*channel), log)?;
         }
@@ -238,6 +278,14 @@ pub fn rhythms(reader: &dyn Read) -> Result<Vec<(SourceName, Rhythm)>, RecordErr
     let kept: Option<Vec<RhythmRecord>> = record::get(&Committed(reader), &rhythms_key())?;
     let of_source = |record: RhythmRecord| (record.source, record.rhythm);
     Ok(kept.into_iter().flatten().map(of_source).collect())
+}
+
+/// What was wrong with the sources until the last start.
+///
+/// # Errors
+/// The store's.
+pub fn troubles(reader: &dyn Read, seen_by: SeenBy) -> Result<Vec<Trouble>, RecordError> {
+    Ok(record::get(&Committed(reader), &troubles_key(seen_by))?.unwrap_or_default())
 }
 
 /// What was reported over a channel until the last start.

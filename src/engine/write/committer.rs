@@ -9,7 +9,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::handle::{Handle, Job, SubmitError};
+use super::handle::{Full, Handle, Job, SubmitError};
 use super::outbox::{Attempted, Outbox};
 use super::parked::ParkedNames;
 use super::transaction::{Alert, Transaction, TxContext};
@@ -20,7 +20,7 @@ use crate::domain::hold::Distrust;
 use crate::domain::standing::StandingOrders;
 use crate::engine::input::{Receipt, Rules};
 use crate::engine::record::{RecordError, gaps, standing};
-use crate::store::{Batch, Commit, CommitError, Read};
+use crate::store::{Batch, Commit, CommitError, FullCause, Read};
 
 /// Inputs in one batch. More would delay readers; fewer would sync more often.
 const GATHER_MAX: usize = 64;
@@ -71,7 +71,7 @@ pub fn start(
     let (jobs, inbox) = mpsc::channel(queue_len_max.max(1));
     let (ring, bell) = watch::channel(0);
     let rules = Arc::new(ArcSwap::from_pointee(rules));
-    let full = Arc::new(AtomicBool::new(false));
+    let full = Arc::new(ArcSwapOption::empty());
     let broken = Arc::new(AtomicBool::new(false));
     let stops_held = Arc::new(ArcSwapOption::empty());
     let gaps = Arc::new(ArcSwap::from_pointee(
@@ -127,7 +127,7 @@ struct Writer {
     rules: Arc<ArcSwap<Rules>>,
     clock: Clock,
     ring: watch::Sender<u64>,
-    full: Arc<AtomicBool>,
+    full: Arc<ArcSwapOption<Full>>,
     /// Set before anybody hears that nothing is taken any more.
     broken: Arc<AtomicBool>,
     stops_held: Arc<ArcSwapOption<Distrust>>,
@@ -220,6 +220,31 @@ impl Writer {
         Ok(())
     }
 
+    /// Notes that nothing can be written at present, and tells it once.
+    fn is_full(&self, cause: FullCause) {
+        let known = self.full.load_full();
+        let since = known.as_ref().map_or(self.clock.now(), |full| full.since);
+        if known.is_none() {
+            tracing::error!(
+                "nothing is taken, and deliveries are answered 503 until there is room: {}",
+                cause.what()
+            );
+        }
+        self.full.store(Some(Arc::new(Full { since, cause })));
+    }
+
+    /// Notes that something was written.
+    fn has_room(&self) {
+        // Asked first: this is on the way of every commit.
+        if self.full.load().is_none() {
+            return;
+        }
+        if let Some(full) = self.full.swap(None) {
+            let span = self.clock.now() - full.since;
+            tracing::info!("there is room again, and deliveries are taken, after {span}");
+        }
+    }
+
     /// Notes that the store has failed, while whoever waits for an answer still waits.
     fn broken_by(&self, error: &impl ToString) -> String {
         self.broken.store(true, Ordering::Release);
@@ -240,7 +265,9 @@ impl Writer {
         };
         let result = match committed {
             Ok(()) => {
-                self.full.store(false, Ordering::Relaxed);
+                if !batch.is_empty() {
+                    self.has_room();
+                }
                 let put = batch
                     .writes
                     .iter()
@@ -250,11 +277,7 @@ impl Writer {
                 Ok(())
             }
             Err(CommitError::Full(cause)) => {
-                tracing::warn!(
-                    ?cause,
-                    "nothing is taken: the disk or the memory for it is nearly full"
-                );
-                self.full.store(true, Ordering::Relaxed);
+                self.is_full(cause);
                 // Their slots are free again before anybody hears of it.
                 drop(attempted);
                 Err(SubmitError::Busy)

@@ -19,7 +19,16 @@ use crate::domain::standing::{StandingOrder, StandingOrders};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Erasure, Input, Receipt, Rules};
 use crate::engine::record::{Pair, View};
-use crate::store::{KeyRange, Read, ReadError};
+use crate::store::{FullCause, KeyRange, Read, ReadError};
+
+/// Since when nothing is taken, and what there is too little of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full {
+    /// Since when.
+    pub since: Timestamp,
+    /// What.
+    pub cause: FullCause,
+}
 
 /// Two clocks that are no further apart agree: a delivery takes seconds, a wrong clock is minutes off.
 const CLOCKS_APART_MAX: Span = Span::from_minutes(2);
@@ -51,7 +60,7 @@ pub struct Handle {
     pub(super) outbox: Arc<Outbox>,
     pub(super) reader: Arc<dyn Read>,
     pub(super) rules: Arc<ArcSwap<Rules>>,
-    pub(super) full: Arc<AtomicBool>,
+    pub(super) full: Arc<ArcSwapOption<Full>>,
     pub(super) broken: Arc<AtomicBool>,
     pub(super) stops_held: Arc<ArcSwapOption<Distrust>>,
     pub(super) clock_agrees: Arc<AtomicBool>,
@@ -261,7 +270,13 @@ impl Handle {
     /// Whether the last commit was refused for want of space.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
+        self.full.load().is_some()
+    }
+
+    /// Where it can always be read whether something is full.
+    #[must_use]
+    pub fn fullness(&self) -> Arc<ArcSwapOption<Full>> {
+        Arc::clone(&self.full)
     }
 
     /// Whether the committer takes inputs.

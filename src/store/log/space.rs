@@ -1,53 +1,53 @@
-//! Whether there is room on the disk, asked before each append: a full disk costs a restart, a refusal costs nothing.
+//! Whether there is room on the disk, asked before each append: a refusal costs nothing, and a disk without any room costs a
+//! restart. sled keeps the first error of its file for good, so that only opening it anew mends that, and the log has what
+//! was acknowledged.
 
-use std::path::{Path, PathBuf};
+use std::fmt;
+use std::path::Path;
 
 use crate::store::FullCause;
-
-/// The file system is asked again after this many bytes, or at once when room is short.
-const ASK_EVERY_BYTES: u64 = 1 << 20;
 
 /// What sled writes for each byte it is given (measured: up to 3.8), and the log's own copy.
 const AMPLIFICATION: u64 = 5;
 
-/// Counts down from what the file system said last.
-#[derive(Debug)]
+/// Asks the file system. Others write to it, too: what it said a moment ago says little, and beside the sync that follows
+/// the question costs nothing.
 pub(in crate::store) struct Space {
-    dir: PathBuf,
     min_free: u64,
-    free: u64,
-    until_asked: u64,
+    free: Box<dyn Fn() -> Option<u64> + Send>,
 }
 
 impl Space {
     pub(in crate::store) fn new(dir: &Path, min_free: u64) -> Self {
+        let dir = dir.to_owned();
         Self {
-            dir: dir.to_owned(),
             min_free,
-            free: 0,
-            until_asked: 0,
+            free: Box::new(move || free_bytes(&dir)),
         }
     }
 
     /// Asks for room for so many bytes of keys and values. A file system that gives no answer is taken to have room:
     /// the append itself will tell.
-    pub(in crate::store) fn take(&mut self, bytes: u64) -> Result<(), FullCause> {
-        let cost = bytes.saturating_mul(AMPLIFICATION);
-        let needed = self.min_free.saturating_add(cost);
-        if self.until_asked < cost || self.free < needed {
-            self.free = free_bytes(&self.dir).unwrap_or(u64::MAX);
-            self.until_asked = ASK_EVERY_BYTES.max(cost);
-        }
-        if self.free < needed {
-            self.until_asked = 0;
+    pub(in crate::store) fn take(&self, bytes: u64) -> Result<(), FullCause> {
+        let needed_bytes = self
+            .min_free
+            .saturating_add(bytes.saturating_mul(AMPLIFICATION));
+        let free_bytes = (self.free)().unwrap_or(u64::MAX);
+        if free_bytes < needed_bytes {
             return Err(FullCause::FreeSpace {
-                free_bytes: self.free,
-                needed_bytes: needed,
+                free_bytes,
+                needed_bytes,
             });
         }
-        self.until_asked -= cost;
-        self.free -= cost;
         Ok(())
+    }
+}
+
+impl fmt::Debug for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Space")
+            .field("min_free", &self.min_free)
+            .finish_non_exhaustive()
     }
 }
 
@@ -58,6 +58,9 @@ fn free_bytes(dir: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     #[test]
@@ -68,5 +71,24 @@ mod tests {
             Space::new(&dir, u64::MAX / 2).take(1),
             Err(FullCause::FreeSpace { .. })
         ));
+    }
+
+    /// Our own writes say nothing of the room that others take.
+    #[test]
+    fn what_others_write_is_noticed_at_the_next_append() {
+        let free = Arc::new(AtomicU64::new(100 << 20));
+        let shown = Arc::clone(&free);
+        let space = Space {
+            min_free: 16 << 20,
+            free: Box::new(move || Some(shown.load(Ordering::Relaxed))),
+        };
+        assert!(space.take(100).is_ok());
+        free.store(14 << 20, Ordering::Relaxed);
+        assert!(matches!(
+            space.take(100),
+            Err(FullCause::FreeSpace { free_bytes, .. }) if free_bytes == 14 << 20
+        ));
+        free.store(100 << 20, Ordering::Relaxed);
+        assert!(space.take(100).is_ok());
     }
 }

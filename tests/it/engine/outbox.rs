@@ -8,7 +8,7 @@ use keyward::clock::Clock;
 use keyward::domain::action::Outcome;
 use keyward::domain::id::SourceName;
 use keyward::domain::revision::Revisions;
-use keyward::domain::time::Timestamp;
+use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::{Input, Receipt, Rules};
 use keyward::engine::read::{due, view};
 use keyward::engine::record::body_codec;
@@ -156,8 +156,20 @@ async fn what_is_not_committed_is_not_handed_over_and_gives_its_slot_back() {
     assert!(collected.attempted.is_empty() && collected.due.is_empty());
     assert!(engine.slots.take().is_some());
     assert!(view::attempts(engine.handle.reader()).unwrap().is_empty());
+    let full = engine.handle.fullness();
+    let known = full.load_full().unwrap();
+    assert_eq!(known.since, NOW);
+    assert!(!known.cause.what().contains('\n'), "one line");
+    engine.handle.clock().advance_to(NOW + Span::from_s(9));
+    assert_eq!(engine.buy("One").await, Err(SubmitError::Busy));
+    assert_eq!(
+        full.load_full().unwrap().since,
+        NOW,
+        "it is full since then"
+    );
     engine.full.store(0, Ordering::SeqCst);
     assert!(matches!(engine.buy("One").await, Ok(Receipt::Applied(_))));
+    assert!(full.load().is_none() && !engine.handle.is_full());
     assert_eq!(
         engine.attempted(&engine.handle.collect_due()),
         [machine("One")]

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
+use keyward::domain::standing::{Author, Standing, StandingOrder};
 use keyward::domain::time::Span;
 use keyward::scheduler::jobs;
 use keyward::store::Create;
@@ -249,7 +250,9 @@ async fn the_page_says_that_the_seller_knows_only_where_an_alert_went_out() {
 async fn a_message_that_was_not_taken_comes_again_and_a_wrong_signature_is_one() {
     let (receiver, base) = Receiver::start().await;
     let (_, stripe) = EventsApi::start().await;
-    let more = format!("[alert]\nurl = \"{base}/alerts\"\nevery = \"1s\"\n");
+    let more = format!(
+        "[alert]\nurl = \"{base}/alerts\"\nheartbeat_url = \"{base}/alive\"\nevery = \"1s\"\n"
+    );
     receiver.0.lock().unwrap().broken = 1;
     let mut shop = Shop::open_beside(stripe, more.leak()).await;
     let refused = shop
@@ -261,6 +264,19 @@ async fn a_message_that_was_not_taken_comes_again_and_a_wrong_signature_is_one()
         (receiver.of("signatures") == ["waits stripe"]).then_some(())
     };
     until("the second try", PATIENCE, look).await;
+    // A restart is no delivery that fits.
+    shop.stop().await;
+    shop.start(Create::Never).await;
+    // The heartbeat's address is asked after a look: by the second one an end would have been told.
+    for _ in 0..2 {
+        let alive = || receiver.0.lock().unwrap().alive;
+        let before = alive();
+        shop.later(Span::from_minutes(1));
+        jobs::heartbeat(&shop.running().handle).await.unwrap();
+        let look = async || (alive() > before).then_some(());
+        until("a look", PATIENCE, look).await;
+    }
+    assert_eq!(receiver.of("signatures"), ["waits stripe"]);
     shop.post(&one_time("Signed", shop.clock.now().s())).await;
     let look = async || {
         shop.later(Span::from_s(1));
@@ -366,5 +382,45 @@ async fn a_source_that_says_nothing_is_reported() {
     ]);
     shop.later(Span::from_hours(1));
     receiver.until("endpoint", &["waits stripe"]).await;
+    shop.stop().await;
+}
+
+/// A pause that somebody forgets: an alert once it has stood for a while, a field of `/readyz`, and the end of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_that_is_forgotten_is_reported_with_its_end() {
+    let (receiver, base) = Receiver::start().await;
+    let (_, stripe) = EventsApi::start().await;
+    let more = format!("[alert]\nurl = \"{base}/alerts\"\n");
+    let mut shop = Shop::open_beside(stripe, more.leak()).await;
+    let service = || "authforge".to_owned();
+    let order = |what, at| StandingOrder {
+        what,
+        by: Author::Person("ada".to_owned()),
+        reason: "moving".to_owned(),
+        at,
+    };
+    let pause = order(Standing::Pause { service: service() }, NOW);
+    shop.running().handle.order(pause).await.unwrap();
+    shop.later(Span::from_minutes(5));
+    let ready = shop.get("/readyz").await;
+    assert_eq!(ready.status, 200);
+    let held = &ready.json()["held_back"][0];
+    assert_eq!(held["about"], "authforge", "{held}");
+    assert_eq!(held["since"], "2026-01-05T08:00:00Z", "{held}");
+    assert_eq!(
+        held["ended_by"], "keyward resume --service authforge --reason …",
+        "{held}"
+    );
+    assert_eq!(receiver.of("held_back"), [""; 0], "a pause of some minutes");
+    shop.later(Span::from_minutes(10));
+    receiver.until("held_back", &["waits authforge"]).await;
+    let resume = order(Standing::Resume { service: service() }, shop.clock.now());
+    shop.running().handle.order(resume).await.unwrap();
+    let look = async || {
+        shop.later(Span::from_minutes(1));
+        (receiver.of("held_back") == ["waits authforge", "recovered authforge"]).then_some(())
+    };
+    until("its end", PATIENCE, look).await;
+    assert!(shop.get("/readyz").await.json()["held_back"].is_null());
     shop.stop().await;
 }

@@ -176,6 +176,11 @@ impl Shop {
         answer
     }
 
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        send(self.running().address, request.as_bytes()).await
+    }
+
     /// Moves the clock, and rings as the scheduler would.
     pub(crate) fn later(&self, span: Span) {
         self.clock.advance_to(self.clock.now() + span);
