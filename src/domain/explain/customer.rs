@@ -15,6 +15,8 @@ sentences!(ForCustomer, StrayForCustomer, NothingForCustomer);
 
 /// What is said where something is refused, held or late.
 const SELLER_KNOWS: &str = "We have been told and are looking into it.";
+/// What is said where it is not decided yet whether a license goes on.
+const REVIEWED: &str = " We are reviewing whether it stays active.";
 
 /// One license, as its customer should hear of it. It names no internal word, and no key in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,7 +219,7 @@ impl ForCustomer {
         })?;
         match self.rest {
             Some(Rest::SellerKnows) => write!(f, ". {SELLER_KNOWS}"),
-            Some(Rest::OnItsWay) | None => f.write_str(": it is being made."),
+            Some(Rest::OnItsWay | Rest::GivenUp) | None => f.write_str(": it is being made."),
         }
     }
 
@@ -265,14 +267,13 @@ impl ForCustomer {
         {
             write!(f, " works{is_until}.")?;
             return match self.rest {
-                None => Ok(()),
+                None | Some(Rest::GivenUp) => Ok(()),
                 Some(Rest::OnItsWay) => write!(f, " Its end is being set to {}.", day(until)),
-                Some(Rest::SellerKnows) => write!(
-                    f,
-                    " It is due to end on {}, and we know of that.",
-                    day(until)
-                ),
+                Some(Rest::SellerKnows) => f.write_str(" We are reviewing when it ends."),
             };
+        }
+        if self.rest == Some(Rest::GivenUp) {
+            return write!(f, " works{is_until}, and stays as it is.");
         }
         write!(f, " still works{is_until}.")?;
         if let Want::Live { until: Some(until) } = self.want {
@@ -280,11 +281,11 @@ impl ForCustomer {
         }
         let stops = matches!(self.want, Want::Suspended | Want::Nothing);
         f.write_str(match (self.rest, stops) {
-            (None, _) => "",
+            (None | Some(Rest::GivenUp), _) => "",
             (Some(Rest::OnItsWay), true) => " It is being stopped.",
             (Some(Rest::OnItsWay), false) => " It is being ended.",
-            (Some(Rest::SellerKnows), true) => " It is due to be stopped, and we know of that.",
-            (Some(Rest::SellerKnows), false) => " It is due to be ended, and we know of that.",
+            // What is not decided yet is announced to nobody.
+            (Some(Rest::SellerKnows), _) => REVIEWED,
         })
     }
 }
@@ -294,15 +295,14 @@ impl Sentence for StrayForCustomer {
         name(Some(&self.key), f)?;
         let until = end(self.until);
         match self.rest {
-            None => write!(f, " works{until}."),
+            None | Some(Rest::GivenUp) => write!(f, " works{until}."),
             Some(Rest::OnItsWay) => write!(
                 f,
                 " still works{until}, though it is no part of this purchase any more. It is being ended."
             ),
             Some(Rest::SellerKnows) => write!(
                 f,
-                " still works{until}, though it is no part of this purchase any more. It is due to be ended, and we know of \
-                 that."
+                " still works{until}, though it is no part of this purchase any more.{REVIEWED}"
             ),
         }
     }

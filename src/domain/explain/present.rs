@@ -93,6 +93,8 @@ pub enum Rest {
     OnItsWay,
     /// It is refused, held or late, and the seller knows that.
     SellerKnows,
+    /// A person gave up what would take the license, or time of it.
+    GivenUp,
 }
 
 /// A seat's license, and what becomes of the difference.
@@ -264,6 +266,7 @@ fn newest<'m>(
     let counts = |a: &&Action| a.outcome != ActionOutcome::Superseded && settles(a);
     let action = actions.rev().find(counts)?;
     match action.outcome {
+        ActionOutcome::Abandoned if !gives => Some(Rest::GivenUp),
         ActionOutcome::Refused | ActionOutcome::Abandoned => Some(Rest::SellerKnows),
         ActionOutcome::Held => Some(match action.held {
             // It ends by itself.
