@@ -86,7 +86,10 @@ pub enum News<'a> {
         begins: bool,
     },
     /// It is over.
-    Recovered,
+    Recovered {
+        /// Since when.
+        at: Timestamp,
+    },
 }
 
 /// One message.
@@ -140,7 +143,7 @@ pub fn due_digests<'a>(
             out.push(Digest {
                 topic: open.topic.clone(),
                 since: open.since,
-                news: News::Recovered,
+                news: News::Recovered { at: gone },
             });
             continue;
         }
@@ -250,7 +253,7 @@ mod tests {
                     d.topic.cause.as_str(),
                     new.len()
                 ),
-                News::Recovered => format!("{minute} {}: over", d.topic.cause.as_str()),
+                News::Recovered { .. } => format!("{minute} {}: over", d.topic.cause.as_str()),
             }));
             // It survives a restart.
             log = stored(&next);
