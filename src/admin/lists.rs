@@ -150,10 +150,8 @@ pub(super) struct ActionRow<'a> {
 
 /// What an action waits for or failed by, in words.
 pub(super) fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
-    // What holds it, before what was said of its last attempt.
-    let held = action.held.as_ref().map(ToString::to_string);
-    held.filter(|_| action.outcome == ActionOutcome::Held)
-        .or_else(|| action.why())
+    action
+        .waits_because()
         .or_else(|| machine.held.map(|flaw| flaw.to_string()))
 }
 

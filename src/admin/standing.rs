@@ -266,6 +266,13 @@ pub(super) async fn settle(
     if tripped && !context.read(is_any_guarded).await? {
         let _ = context.handle.submit_waiting(Input::GuardReset).await?;
     }
+    if let Order::Approve { author, reason } | Order::Drop { author, reason } = &order {
+        let dropped = matches!(order, Order::Drop { .. });
+        let what = if dropped { "dropped" } else { "approved" };
+        for (machine, action) in &named {
+            tracing::info!(machine.id = %machine, action, by = author, reason, "held work {what}");
+        }
+    }
     let mut machines: Vec<MachineId> = named.into_iter().map(|(machine, _)| machine).collect();
     machines.dedup();
     Ok(Response::Changed(Changed {

@@ -7,16 +7,18 @@ use super::failure::Failure;
 use super::lists::waits_because;
 use super::read;
 use super::response::{Response, TimelineItem};
-use crate::domain::action::{Act, Action};
+use crate::domain::action::{Act, Action, Word};
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{Pair, SeatDue, Want};
 use crate::domain::explain::{
-    At, Present, SeatReason, Tense, explain, paragraph, present, unplanned as unplanned_prices,
+    At, Gap, Holds, Present, Rest, SeatReason, Tense, explain, paragraph, present,
+    unplanned as unplanned_prices,
 };
 use crate::domain::guard::name_of;
 use crate::domain::id::MachineId;
 use crate::domain::lifecycle::State;
 use crate::domain::machine::{Grant, Machine};
+use crate::domain::notice::Notice;
 use crate::domain::outlook::{outlook, outlook_after};
 use crate::domain::time::Timestamp;
 use crate::engine::read::view;
@@ -40,10 +42,24 @@ pub struct WhyPage {
     /// The prices that no plan names, where it sells no license.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplanned_prices: Vec<String>,
+    /// The mails that reached nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmailed: Vec<WhyMail>,
     /// All of it for the customer: a paragraph, a sentence at least.
     pub for_customer: String,
     /// What comes next, where the present or an instant to come is spoken of.
     pub next: Vec<TimelineItem>,
+}
+
+/// A mail that reached nobody.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WhyMail {
+    pub kind: String,
+    /// `no_address` or `undeliverable`.
+    pub status: String,
+    pub at: Timestamp,
+    /// What the mail server said.
+    pub answer: Option<String>,
 }
 
 /// One license explained.
@@ -62,6 +78,12 @@ pub struct WhyLicense {
     /// The end of what was paid for, where that is another instant than `until`: the policy's line says what lies between.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_until: Option<Timestamp>,
+    /// What it is, where that is not what it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is: Option<String>,
+    /// Whether a person gave up what would make it so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given_up: bool,
     /// The row of docs/states/entitlement.md.
     pub row: Option<WhyRow>,
     /// The fact that decided.
@@ -139,6 +161,9 @@ pub struct WhyAction {
     pub attempts: u32,
     /// What the service said, or what it waits for.
     pub answer: Option<String>,
+    /// What a person said of it when it was held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word: Option<Word>,
 }
 
 /// The purchases that a text leads to, explained.
@@ -212,6 +237,7 @@ fn page(
         at: asked.at,
         known_at: asked.known_at,
         state: explained.folded.state.map(State::as_str).map(str::to_owned),
+        unmailed: unmailed(&machine, asked),
         for_customer: said.whole,
         licenses,
         unplanned_prices: unplanned.unwrap_or_default(),
@@ -266,6 +292,8 @@ fn license(
         paid_until: seat
             .paid_until
             .filter(|paid| until.is_some_and(|u| u != *paid)),
+        is: is(seat, present, asked),
+        given_up: present.rest == Some(Rest::GivenUp),
         row: seat.row.map(row),
         decided_by: reason.decided_by.as_ref().map(|fact| WhyFact {
             event: fact.id.to_string(),
@@ -287,6 +315,33 @@ fn license(
         for_customer: String::new(),
         extends: extended,
     }
+}
+
+/// What a license is at present, where that is not what it should be.
+fn is(seat: &SeatDue, present: &Present<'_>, asked: At) -> Option<String> {
+    if asked.tense != Tense::Present || present.holds.gap(seat.want, asked.at) == Gap::None {
+        return None;
+    }
+    match present.holds {
+        Holds::Unknown | Holds::MovedOn => None,
+        Holds::Missing => Some("no key".to_owned()),
+        Holds::There { status, until } => {
+            let until = until.map_or(String::new(), |at| format!(" until {at}"));
+            Some(format!("{status}{until}"))
+        }
+    }
+}
+
+/// The mails that reached nobody, where the present is spoken of.
+fn unmailed(machine: &Machine, asked: At) -> Vec<WhyMail> {
+    let lost = |n: &&Notice| asked.tense == Tense::Present && n.reached_nobody(machine);
+    let mails = machine.notices.iter().filter(lost).map(|n| WhyMail {
+        kind: n.kind.as_str().to_owned(),
+        status: n.status.as_str().to_owned(),
+        at: n.at,
+        answer: n.error.clone(),
+    });
+    mails.collect()
 }
 
 fn row(pair: Pair) -> WhyRow {
@@ -317,6 +372,7 @@ fn actions(machine: &Machine, seat: &SeatDue, grant: Option<&Grant>, asked: At) 
         at: a.at,
         attempts: a.attempts,
         answer: waits_because(machine, a),
+        word: a.word(),
     });
     rows.collect()
 }

@@ -87,6 +87,8 @@ pub struct Found {
     pub began: Option<Timestamp>,
     /// Ids of objects, each with its purchase.
     pub names: HashMap<String, String>,
+    /// Where no license list was read: an application at AuthForge that purchases name, and how many name one.
+    pub elsewhere: Option<(String, usize)>,
 }
 
 /// Why a look came to nothing. What was read is kept: the next run goes on there.
@@ -144,6 +146,7 @@ pub async fn look(
         found.labels = std::mem::take(&mut crawl.fresh);
         calls = crawl.calls;
     } else {
+        found.elsewhere = elsewhere(&gathered);
         found.judged = examine::examined(&shop, &mut gathered, &licenses, table);
     }
     found.names = gathered.names;
@@ -151,6 +154,15 @@ pub async fn look(
     found.judged.report.sort();
     progress.done();
     Ok(found)
+}
+
+/// What the guide's handler writes into its purchases names where their keys are.
+fn elsewhere(gathered: &Gathered) -> Option<(String, usize)> {
+    let apps = gathered.purchases.values();
+    let apps = apps.filter_map(|shown| shown.metadata.get("authforge_app_id")?.first());
+    let mut apps = apps.peekable();
+    let first = (*apps.peek()?).clone();
+    Some((first, apps.count()))
 }
 
 impl Question<'_> {

@@ -329,7 +329,8 @@ fn say(holding: &Holding) {
     } = holding.compared;
     if would_have_done > 0 {
         report::say(&format!(
-            "observed: would have done {would_have_done}, the license service has {service_has} of it, {differ} differ"
+            "observed: would have done {would_have_done}, the license service has {service_has} of it, {}",
+            counted(differ, "differs", "differ")
         ));
     }
 }

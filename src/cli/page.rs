@@ -5,6 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::admin::Failure;
+use crate::domain::action::{Word, WordKind};
 use crate::domain::hold::HeldBy;
 use crate::domain::machine::LicenseStatus;
 use crate::domain::status::PurchaseStatus;
@@ -100,11 +101,21 @@ pub(super) struct Action {
     pub(super) attempts: u32,
     pub(super) expires_at: Option<String>,
     pub(super) error: Option<String>,
+    #[serde(default)]
+    pub(super) word: Option<Word>,
     pub(super) next: Option<String>,
     #[serde(default)]
     pub(super) adopted: bool,
     #[serde(default)]
     pub(super) tried: Vec<AttemptRow>,
+}
+
+impl Action {
+    /// Whether a person gave it up, and said why.
+    pub(super) fn is_dropped(&self) -> bool {
+        let dropped = |w: &Word| w.what == WordKind::Dropped;
+        self.word.as_ref().is_some_and(dropped)
+    }
 }
 
 /// An e-mail.

@@ -130,6 +130,8 @@ fn timeline(page: &PurchasePage, decided: &[TimelineItem]) -> String {
     for a in page.actions.iter().filter(|a| a.outcome == "done") {
         lines.push((a.at.clone(), 2, done(a)));
     }
+    let dropped = page.actions.iter().filter(|a| a.is_dropped());
+    lines.extend(dropped.map(|a| (a.at.clone(), 2, format!("{} {}{}", a.kind, a.seat, word(a)))));
     for n in &page.notices {
         let to =
             n.to.as_deref()
@@ -156,6 +158,12 @@ fn instant(text: &str) -> Option<crate::domain::time::Timestamp> {
     crate::domain::time::Timestamp::parse(text).ok()
 }
 
+/// What a person said of it when it was held.
+fn word(a: &Action) -> String {
+    let said = a.word.as_ref();
+    said.map_or(String::new(), |word| format!(", {word}"))
+}
+
 fn done(a: &Action) -> String {
     let until = a
         .expires_at
@@ -172,7 +180,7 @@ fn done(a: &Action) -> String {
             a.seat
         );
     }
-    format!("{} {}{until}{tries}", a.kind, a.seat)
+    format!("{} {}{until}{tries}{}", a.kind, a.seat, word(a))
 }
 
 /// What is not done: it waits, was refused, or came to nothing.
@@ -188,7 +196,7 @@ fn actions(page: &PurchasePage) -> String {
                 a.outcome.clone(),
                 a.attempts.to_string(),
                 a.next.clone().unwrap_or_else(|| "-".to_owned()),
-                a.error.clone().unwrap_or_default(),
+                because(a),
             ]
         });
     let rows: Vec<_> = rows.collect();
@@ -196,9 +204,16 @@ fn actions(page: &PurchasePage) -> String {
         return String::new();
     }
     indented(&table(
-        &["id", "what", "outcome", "attempts", "next", "last error"],
+        &["id", "what", "outcome", "attempts", "next", "because"],
         rows,
     ))
+}
+
+/// What a person said of it, or what holds it, or what was answered last.
+fn because(a: &Action) -> String {
+    let said = a.word.as_ref().map(ToString::to_string);
+    let said = [said, a.error.clone()].into_iter().flatten();
+    said.collect::<Vec<_>>().join("; ")
 }
 
 /// Every attempt with its answer, of what did not go well at once.

@@ -65,6 +65,20 @@ fn text(page: &WhyPage) -> String {
         }
         out.push('\n');
     }
+    for mail in &page.unmailed {
+        let answer = mail.answer.as_deref();
+        let answer = answer.map_or(String::new(), |said| format!(": {said}"));
+        let why = if mail.status == "no_address" {
+            "reached nobody: there is no address"
+        } else {
+            "could not be delivered"
+        };
+        let _ = writeln!(
+            out,
+            "\n  mail          {} of {} {why}{answer}",
+            mail.kind, mail.at
+        );
+    }
     if !page.next.is_empty() {
         let _ = writeln!(out, "\n{}", styled(BOLD, "What comes next"));
     }
@@ -87,14 +101,24 @@ fn of_policy(out: &mut String, policy: &WhyPolicy) {
     );
 }
 
-fn of_license(out: &mut String, l: &WhyLicense) {
+/// What it is, and where that is something else, what it should be.
+fn head(l: &WhyLicense) -> String {
     let until = l.until.map_or(String::new(), |at| format!(" until {at}"));
     let plan = l
         .plan
         .as_deref()
         .map_or(String::new(), |plan| format!(", plan {plan}"));
-    let title = format!("{} unit {}{plan}: {}{until}", l.item, l.unit, l.should_be);
-    let _ = writeln!(out, "{}", styled(BOLD, title));
+    let should = format!("{}{until}", l.should_be);
+    let state = match &l.is {
+        None => should,
+        Some(is) if l.given_up => format!("{is}; what its facts ask for, {should}, was given up"),
+        Some(is) => format!("{is}; should be {should}"),
+    };
+    format!("{} unit {}{plan}: {state}", l.item, l.unit)
+}
+
+fn of_license(out: &mut String, l: &WhyLicense) {
+    let _ = writeln!(out, "{}", styled(BOLD, head(l)));
     if let Some(other) = &l.extends {
         let _ = writeln!(
             out,
@@ -139,9 +163,13 @@ fn of_license(out: &mut String, l: &WhyLicense) {
             .answer
             .as_deref()
             .map_or(String::new(), |said| format!(": {said}"));
+        let word = action
+            .word
+            .as_ref()
+            .map_or(String::new(), |word| format!("; {word}"));
         let _ = writeln!(
             out,
-            "  action        {} {} {} at {}, {}{answer}",
+            "  action        {} {} {} at {}, {}{answer}{word}",
             action.id,
             action.kind,
             action.outcome,
@@ -150,4 +178,68 @@ fn of_license(out: &mut String, l: &WhyLicense) {
         );
     }
     let _ = writeln!(out, "  would change  {}", l.would_change);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn license(more: &serde_json::Value) -> String {
+        let mut license = serde_json::json!({
+            "item": "purchase", "unit": 1, "plan": "once", "should_be": "revoked", "until": null, "row": null,
+            "decided_by": null, "by_time_at": null, "policy": null, "license": null, "would_change": "nothing",
+            "for_customer": "",
+            "actions": [{"id": "stripe/cs_1#2", "kind": "revoke_license", "outcome": "abandoned",
+                "at": "2026-03-01T00:00:00Z", "attempts": 0, "answer": null,
+                "word": {"what": "dropped", "by": "ada", "reason": "our mistake"}}]
+        });
+        for (key, value) in more.as_object().unwrap() {
+            license[key] = value.clone();
+        }
+        let mut out = String::new();
+        of_license(&mut out, &serde_json::from_value(license).unwrap());
+        out
+    }
+
+    #[test]
+    fn the_head_of_a_license_is_what_it_is() {
+        let head = |more: serde_json::Value| license(&more).lines().next().unwrap().to_owned();
+        let is = |more, said: &str| {
+            let head = head(more);
+            assert!(head.contains(said), "{head}");
+        };
+        is(serde_json::json!({}), "plan once: revoked");
+        is(
+            serde_json::json!({"is": "live", "given_up": true}),
+            "plan once: live; what its facts ask for, revoked, was given up",
+        );
+        is(
+            serde_json::json!({"is": "no key", "should_be": "live"}),
+            "plan once: no key; should be live",
+        );
+    }
+
+    #[test]
+    fn who_gave_an_action_up_and_why_stands_with_it() {
+        let said = license(&serde_json::json!({}));
+        assert!(
+            said.contains("0 tries; dropped by ada: our mistake"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn a_mail_that_reached_nobody_is_told() {
+        let page = serde_json::json!({
+            "machine": "stripe/cs_1", "at": "2026-03-01T00:00:00Z", "known_at": "2026-03-01T00:00:00Z", "state": "paid",
+            "licenses": [], "for_customer": "", "next": [],
+            "unmailed": [{"kind": "license_issued", "status": "undeliverable", "at": "2026-03-01T00:00:00Z",
+                "answer": "550 no such user"}]
+        });
+        let said = text(&serde_json::from_value(page).unwrap());
+        assert!(
+            said.contains("could not be delivered: 550 no such user"),
+            "{said}"
+        );
+    }
 }

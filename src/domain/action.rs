@@ -2,6 +2,7 @@
 
 mod act;
 mod attempt;
+mod word;
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use minicbor::{Decode, Encode};
 
 pub use act::{Act, NewLicense, Question, SeatId};
 pub use attempt::{Answer, Attempt};
+pub use word::{Word, WordKind};
 
 use super::by_hand::{ByHand, Task};
 use super::hold::{Cleared, Hold};

@@ -89,7 +89,10 @@ pub enum News<'a> {
         begins: bool,
     },
     /// It is over.
-    Recovered,
+    Recovered {
+        /// Since when.
+        at: Timestamp,
+    },
 }
 
 /// One message.
@@ -143,7 +146,7 @@ pub fn due_digests<'a>(
             out.push(Digest {
                 topic: open.topic.clone(),
                 since: open.since,
-                news: News::Recovered,
+                news: News::Recovered { at: gone },
             });
             continue;
         }
@@ -266,7 +269,7 @@ mod tests {
                     d.topic.cause.as_str(),
                     new.len()
                 ),
-                News::Recovered => format!("{minute} {}: over", d.topic.cause.as_str()),
+                News::Recovered { .. } => format!("{minute} {}: over", d.topic.cause.as_str()),
             }));
             // It survives a restart.
             log = stored(&next);

@@ -12,7 +12,7 @@ mod remedy;
 
 pub use customer::{ForCustomer, NothingForCustomer, StrayForCustomer};
 pub use paragraph::{Paragraph, paragraph};
-pub use present::{At, Present, Tense, present};
+pub use present::{At, Gap, Holds, Present, Rest, Tense, present};
 pub use remedy::Remedy;
 
 use super::entitlement::{Entitlement, SeatDue, Why, earliest, entitlement};

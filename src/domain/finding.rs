@@ -190,7 +190,8 @@ impl Sentence for Finding {
                 "a refund belongs to this subscription, but which of its invoices it gives back is not known",
             ),
             Self::NothingToHandOut => f.write_str(
-                "paid, but nothing to hand out: no plan names what was bought, and its metadata names no application",
+                "paid, but nothing to hand out: no plan names what was bought, and its metadata names no application; `keyward why` \
+                 says which price it is: name it in a `[[plan]]` and reload, or note the purchase",
             ),
             Self::UnknownPlan(name) => {
                 write!(f, "the purchase's metadata names the plan `{name}`, which no config knew")

@@ -11,7 +11,7 @@ use super::guard::is_hurtful;
 use super::hold::{Cleared, Hold};
 use super::id::{PlanName, SourceName};
 use super::machine::Machine;
-use super::notice::{NoticeStatus, Skipped};
+use super::notice::Skipped;
 use super::reconcile::Difference;
 use super::service_move::elsewhere;
 use super::standing::StandingOrders;
@@ -342,8 +342,5 @@ pub fn is_concerned(machine: &Machine) -> bool {
     machine
         .open_actions()
         .any(|a| !matches!(a.act, Act::Query(_)))
-        || machine
-            .notices
-            .iter()
-            .any(|n| n.status == NoticeStatus::Pending)
+        || machine.notices.iter().any(|n| n.status.is_open())
 }

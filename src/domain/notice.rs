@@ -1,6 +1,7 @@
 //! Notices: which e-mails are due, each once per (machine, kind, what it is about), and which are no longer true.
 
 mod about;
+mod claims;
 mod ends;
 mod failures;
 mod keys;
@@ -11,6 +12,7 @@ mod stops;
 use minicbor::{Decode, Encode};
 
 pub use about::{About, Part};
+use claims::left;
 pub use skipped::Skipped;
 
 use super::context::Situation;
@@ -70,6 +72,16 @@ choices! {
         3 NoAddress = "no_address",
         /// The address was refused for good.
         4 Undeliverable = "undeliverable",
+        /// It says that a license ended or stopped, and that is to come or held.
+        5 Waiting = "waiting",
+    }
+}
+
+impl NoticeStatus {
+    /// Whether it may still be sent by itself.
+    #[must_use]
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Waiting)
     }
 }
 
@@ -121,6 +133,10 @@ pub enum MailReason {
     Payment,
     /// No license that it is about works.
     Stopped,
+    /// The license goes on.
+    Kept,
+    /// A part of the licenses goes on.
+    Partly,
 }
 
 impl MailReason {
@@ -130,6 +146,8 @@ impl MailReason {
         match self {
             Self::Payment => "payment",
             Self::Stopped => "stopped",
+            Self::Kept => "kept",
+            Self::Partly => "partly",
         }
     }
 }
@@ -138,6 +156,9 @@ impl Notice {
     /// The reason that its mail gives: an end that is not the subscription's own was brought by a failed payment.
     #[must_use]
     pub fn reason(&self) -> Option<MailReason> {
+        if self.part == Part::Kept {
+            return Some(MailReason::Kept);
+        }
         let by_failure = self.kind == NoticeKind::Ended && self.about != About::End;
         by_failure.then_some(MailReason::Payment)
     }
@@ -150,9 +171,27 @@ impl Notice {
         (self.kind == NoticeKind::Shortened && !works).then_some(MailReason::Stopped)
     }
 
+    /// Whether it could not be delivered, and no other address has had it since.
+    #[must_use]
+    pub fn reached_nobody(&self, machine: &Machine) -> bool {
+        let later =
+            |n: &Notice| n.status == NoticeStatus::Sent && n.at > self.at && n.to != self.to;
+        match self.status {
+            NoticeStatus::NoAddress => true,
+            NoticeStatus::Undeliverable => !machine.notices.iter().any(later),
+            NoticeStatus::Pending
+            | NoticeStatus::Waiting
+            | NoticeStatus::Sent
+            | NoticeStatus::Skipped => false,
+        }
+    }
+
     /// Why it was not sent, in words: ours, or the mail server's.
     #[must_use]
     pub fn why(&self) -> Option<String> {
+        if self.status == NoticeStatus::Waiting {
+            return Some("the license's end is held, or still to come".to_owned());
+        }
         self.skipped
             .map(|skipped| skipped.to_string())
             .or_else(|| self.error.clone())
@@ -174,6 +213,8 @@ pub struct DueNotice {
     pub seats: Vec<u32>,
     /// Why it is not sent any more; `None` while it is true.
     pub skip: Option<Skipped>,
+    /// Whether what it says is to come, or held: it is not sent before.
+    pub waits: bool,
     /// Whom a person named as its recipient.
     pub to: Option<String>,
 }
@@ -187,6 +228,7 @@ impl DueNotice {
             due,
             seats: Vec::new(),
             skip: None,
+            waits: false,
             to: None,
         }
     }

@@ -268,7 +268,7 @@ pub fn waiting(machine: &Machine) -> Option<usize> {
 }
 
 fn is_waiting(notice: &Notice) -> bool {
-    notice.status == NoticeStatus::Pending
+    notice.status.is_open()
 }
 
 fn is_being_made(action: &Action) -> bool {

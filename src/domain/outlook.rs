@@ -10,7 +10,7 @@ use super::lifecycle::grace::{Cause, Episode};
 use super::machine::Machine;
 use super::notice::{NoticeKind, NoticeStatus, due_notices};
 use super::policy::AtGraceEnd;
-use super::time::Timestamp;
+use super::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
 
 sentences!(Next, Upcoming);
@@ -69,11 +69,17 @@ pub enum Next {
 /// Something that comes next, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upcoming {
+    /// When; what is overdue comes as soon as it can.
     pub at: Timestamp,
     pub what: Next,
-    /// Whether its instant has come.
-    pub due_now: bool,
+    /// Since when it is due, where its instant has come.
+    pub due_since: Option<Timestamp>,
+    /// What was answered when it was tried last.
+    pub last: Option<String>,
 }
+
+/// Later than this, something due waits for more than its turn.
+const OVERDUE: Span = Span::from_minutes(1);
 
 /// What comes next, given the fold and what should be.
 #[must_use]
@@ -91,8 +97,13 @@ pub fn outlook(situation: &Situation<'_>) -> Vec<Upcoming> {
         .actions
         .iter()
         .filter(|a| a.outcome == ActionOutcome::Pending);
-    let mut out: Vec<(Timestamp, Next)> = pending.map(|a| (a.due, work(machine, a, now))).collect();
-    out.extend(mails(situation));
+    let acts: Vec<Upcoming> = pending
+        .map(|a| Upcoming {
+            last: a.error.clone(),
+            ..coming((a.due, work(machine, a, now)), now)
+        })
+        .collect();
+    let mut out: Vec<(Timestamp, Next)> = mails(situation);
     if let Life::Subscription(s) = &folded.life {
         let running = |e: &&Episode| e.is_open() && e.lapsed.is_none();
         let ends = |e: &Episode| Next::GraceEnds {
@@ -119,16 +130,22 @@ pub fn outlook(situation: &Situation<'_>) -> Vec<Upcoming> {
     // What wakes it is mostly one of these.
     let wake = machine
         .wake_at
-        .filter(|at| out.iter().all(|(known, _)| known != at));
+        .filter(|at| out.iter().all(|(known, _)| known != at))
+        .filter(|at| acts.iter().all(|act| act.at != *at));
     out.extend(wake.map(|at| (at, Next::WakeUp)));
-    out.sort_by_key(|(at, _)| *at);
-    out.into_iter()
-        .map(|(at, what)| Upcoming {
-            at,
-            what,
-            due_now: at <= now,
-        })
-        .collect()
+    let others = out.into_iter().map(|it| coming(it, now));
+    let mut all: Vec<Upcoming> = acts.into_iter().chain(others).collect();
+    all.sort_by_key(|u| u.due_since.unwrap_or(u.at));
+    all
+}
+
+fn coming((at, what): (Timestamp, Next), now: Timestamp) -> Upcoming {
+    Upcoming {
+        at: at.max(now),
+        what,
+        due_since: (at <= now).then_some(at),
+        last: None,
+    }
 }
 
 /// The same where an instant to come is spoken of: what comes before it is not what comes next.
@@ -215,11 +232,12 @@ impl Sentence for Next {
 
 impl Sentence for Upcoming {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}{}",
-            self.what,
-            if self.due_now { " (due now)" } else { "" }
-        )
+        write!(f, "{}", self.what)?;
+        match (self.due_since, &self.last) {
+            (None, _) => Ok(()),
+            (Some(since), _) if self.at - since < OVERDUE => f.write_str(" (due now)"),
+            (Some(since), Some(last)) => write!(f, " (due since {since}; last answer: {last})"),
+            (Some(since), None) => write!(f, " (due since {since})"),
+        }
     }
 }

@@ -8,7 +8,8 @@ use super::services::alert_mailer;
 use super::tls;
 use crate::config::Config;
 use crate::domain::alert::{Digest, News};
-use crate::domain::attention::Attention;
+use crate::domain::attention::{Attention, Concern};
+use crate::domain::hold::HeldBy;
 use crate::domain::time::{Span, Timestamp};
 use crate::secret::Secret;
 
@@ -143,17 +144,54 @@ pub fn subject(digest: &Digest<'_>) -> String {
         about => format!(" ({about})"),
     };
     match &digest.news {
-        News::Waits { total, .. } if digest.topic.about.is_empty() => {
-            format!("Keyward: {title}: {total}")
+        News::Waits { total, new, .. } if digest.topic.about.is_empty() => {
+            let by = held_by(new).map_or(String::new(), |by| format!(" by {by}"));
+            format!("Keyward: {title}{by}: {total}")
         }
         News::Waits { .. } => format!("Keyward: {title}{about}"),
-        News::Recovered => format!("Keyward: recovered: {title}{about}"),
+        News::Recovered { .. } => {
+            let over = digest.topic.cause.title_when_over();
+            format!("Keyward: recovered: {over}{about}")
+        }
+    }
+}
+
+/// What holds the work that a message is about, where one thing holds all of it.
+fn held_by(new: &[&Attention]) -> Option<&'static str> {
+    let mut all = new.iter().map(|a| {
+        if let Concern::HeldAction { hold, .. } = &a.concern {
+            Some(hold.by())
+        } else {
+            None
+        }
+    });
+    let first = all.next()??;
+    if !all.all(|by| by == Some(first)) {
+        return None;
+    }
+    match first {
+        HeldBy::Guard => Some("the guard"),
+        HeldBy::Adoption => Some("adoption"),
+        HeldBy::Person => Some("a person"),
+        HeldBy::Beginning
+        | HeldBy::Observe
+        | HeldBy::Pause
+        | HeldBy::OtherHandler
+        | HeldBy::OtherService
+        | HeldBy::Time => None,
     }
 }
 
 fn text(digest: &Digest<'_>) -> String {
     let mut out = subject(digest);
-    out.push_str(&format!("\nSince {}.\n\n", digest.since.whole_s()));
+    let since = digest.since.whole_s();
+    out.push_str(&match &digest.news {
+        News::Waits { .. } => format!("\nSince {since}.\n\n"),
+        News::Recovered { at } => {
+            let at = at.whole_s();
+            format!("\nFrom {since} to {at}: {}.\n\n", at - since)
+        }
+    });
     if let News::Waits { new, total, begins } = &digest.news {
         for Attention { since, concern } in new.iter().take(LINES_MAX) {
             let (about, settled_by) = (concern.about(), concern.settled_by());
@@ -190,7 +228,11 @@ fn body(digest: &Digest<'_>) -> Value {
             let about = new.iter().take(LINES_MAX).map(|a| a.concern.about());
             (state, *total, about.collect())
         }
-        News::Recovered => ("recovered", 0, Vec::new()),
+        News::Recovered { .. } => ("recovered", 0, Vec::new()),
+    };
+    let until = match &digest.news {
+        News::Waits { .. } => None,
+        News::Recovered { at } => Some(at.whole_s().to_string()),
     };
     json!({
         "text": subject(digest),
@@ -198,7 +240,87 @@ fn body(digest: &Digest<'_>) -> Value {
         "about": digest.topic.about,
         "state": state,
         "since": digest.since.whole_s().to_string(),
+        "until": until,
         "count": count,
         "new": new,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::alert::Topic;
+    use crate::domain::attention::{ActionAttention, AttentionCause};
+    use crate::domain::hold::Hold;
+
+    const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
+
+    fn held(number: u32, hold: Hold) -> Attention {
+        let action = ActionAttention {
+            machine: "stripe/cs_1".parse().unwrap(),
+            number,
+            act: "revoke_license",
+            creates: false,
+            lacks_access: false,
+            why: None,
+            lost: None,
+        };
+        Attention {
+            since: NOW,
+            concern: Concern::HeldAction { action, hold },
+        }
+    }
+
+    fn digest<'a>(cause: AttentionCause, about: &str, news: News<'a>) -> Digest<'a> {
+        Digest {
+            topic: Topic {
+                cause,
+                about: about.to_owned(),
+            },
+            since: NOW,
+            news,
+        }
+    }
+
+    #[test]
+    fn what_is_over_says_how_it_is_now_and_how_long_it_was() {
+        let at = NOW + crate::domain::time::Span::from_s(5_405);
+        let over = |cause, about| digest(cause, about, News::Recovered { at });
+        let mail = over(AttentionCause::Service, "mail");
+        assert_eq!(
+            subject(&mail),
+            "Keyward: recovered: a service works again (mail)"
+        );
+        assert_eq!(
+            subject(&over(AttentionCause::Silent, "stripe")),
+            "Keyward: recovered: events arrive from Stripe again (stripe)"
+        );
+        let (since, until) = (NOW.to_string(), at.to_string());
+        let text = text(&mail);
+        assert!(
+            text.contains(&format!("From {since} to {until}: 1h30m5s.")),
+            "{text}"
+        );
+        assert_eq!(body(&mail)["until"], until);
+    }
+
+    #[test]
+    fn what_is_held_names_what_holds_it() {
+        let (one, two) = (held(1, Hold::Guard), held(2, Hold::Guard));
+        let other = held(3, Hold::Adoption);
+        let of = |new: Vec<&Attention>| {
+            let total = new.len();
+            let news = News::Waits {
+                new,
+                total,
+                begins: true,
+            };
+            subject(&digest(AttentionCause::HeldAction, "", news))
+        };
+        assert_eq!(
+            of(vec![&one, &two]),
+            "Keyward: work is held by the guard: 2"
+        );
+        assert_eq!(of(vec![&one, &other]), "Keyward: work is held: 2");
+    }
 }

@@ -12,7 +12,7 @@ use crate::domain::lifecycle::grace::Owed;
 use crate::domain::lifecycle::{Folded, Life, PaidTime, PurchaseLife, SubscriptionLife};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::money::Money;
-use crate::domain::notice::{About, Notice, NoticeKind};
+use crate::domain::notice::{About, MailReason, Notice, NoticeKind};
 use crate::domain::plan::{Devices, Plan};
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::time::Timestamp;
@@ -169,6 +169,9 @@ fn of_notice(
         letter.reason = Some(stopped.as_str().to_owned());
         // A date beside a key would say that it works until then.
         letter.keys.iter_mut().for_each(|k| k.expires_at = None);
+    }
+    if notice.is_partly(machine, now) {
+        letter.reason = Some(MailReason::Partly.as_str().to_owned());
     }
 }
 

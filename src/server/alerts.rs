@@ -274,6 +274,6 @@ fn write_log(digest: &Digest<'_>) {
                 "{subject}; {first}. `keyward attention` lists everything that waits"
             );
         }
-        News::Recovered => tracing::info!(cause, "{subject}"),
+        News::Recovered { .. } => tracing::info!(cause, "{subject}"),
     }
 }

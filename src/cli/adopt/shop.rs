@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::second_pass::SecondPass;
-use super::trouble::{failure, stands_still};
+use super::trouble::{failure, is_sold_elsewhere, stands_still};
 use super::{AuditArgs, ReadArgs};
 use crate::admin::{AdoptionQuery, Failure, Request, Response, packed, unpacked};
 use crate::adopt::table::KeyTable;
@@ -61,6 +61,9 @@ pub(super) fn installed(
     for source in sources {
         let shop = (&known, &revisions);
         let found = of_source(&config, source, shop, args, asking, |q| run(q, table))?;
+        if known.is_empty() {
+            is_sold_elsewhere(source, &found, asking)?;
+        }
         remember(path, &found)?;
         all.push(found);
     }

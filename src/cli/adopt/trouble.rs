@@ -1,7 +1,10 @@
 //! Why a look at a shop stands still or broke off, and what to do about it.
 
 use crate::admin::Failure;
-use crate::adopt::{CrawlError, LookError, ReadError, Trouble};
+use crate::adopt::{CrawlError, Found, LookError, ReadError, Trouble};
+use crate::cli::report;
+use crate::config::Source;
+use crate::domain::adoption::Asking;
 use crate::domain::words::counted;
 
 /// Why nothing more is read for a while, and how long that may go on.
@@ -40,4 +43,34 @@ pub(super) fn failure(error: LookError, keeps: bool) -> Failure {
         }
     };
     Failure::input(error.to_string()).hint(hint)
+}
+
+/// Where nothing is known yet, and the purchases name an application at AuthForge while the config names the embedded service:
+/// that has none of their keys, so each customer would seem to have none.
+///
+/// # Errors
+/// That, where it is to be adopted.
+pub(super) fn is_sold_elsewhere(
+    source: &Source,
+    found: &Found,
+    asking: Asking,
+) -> Result<(), Failure> {
+    let Some((app, purchases)) = &found.elsewhere else {
+        return Ok(());
+    };
+    let why = format!(
+        "{} of `{}` at Stripe: their keys are at AuthForge (`authforge_app_id`, {app}), and the config's license service is \
+         the embedded one, which has none of them",
+        counted(*purchases, "purchase", "purchases"),
+        source.name
+    );
+    let hint = format!(
+        "`service = \"authforge\"`, `app_id = \"{app}\"` and an `api_key` under `[licenses]`; to sell with the embedded \
+         service from now on, take their keys over first: docs/migrate-from-the-guide.md"
+    );
+    if asking == Asking::Adoption {
+        return Err(Failure::input(why).hint(hint));
+    }
+    report::warning(&format!("{why}: {hint}"));
+    Ok(())
 }

@@ -116,6 +116,34 @@ impl AttentionCause {
             Self::Full => "no room: nothing is taken",
         }
     }
+
+    /// What the alert is called that says that it is over.
+    #[must_use]
+    pub const fn title_when_over(self) -> &'static str {
+        match self {
+            Self::RefusedAction => "no refused work is left",
+            Self::HeldAction => "no work is held any more",
+            Self::PaidWithoutKey => "every paid purchase has its key",
+            Self::NoAddress => "every mail has a recipient",
+            Self::Undeliverable => "no undeliverable mail is left",
+            Self::Drift => "no license is left that another hand changed",
+            Self::UnknownPrice => "no sale is left that no plan knows",
+            Self::Finding => "no purchase is left to look at",
+            Self::MachineHeld => "no purchase contradicts itself any more",
+            Self::Parked => "every event has its purchase",
+            Self::Backfill => "Stripe's event list can be read again",
+            Self::Service => "a service works again",
+            Self::Signatures => "signatures fit again",
+            Self::Silent => "events arrive from Stripe again",
+            Self::Endpoint => "the webhook endpoint is enabled again",
+            Self::Backup => "there is a proven backup",
+            Self::OtherHandler => "the old handler is off",
+            Self::Audit => "the nightly audit finds no differences",
+            Self::Restored => "live again after the restore",
+            Self::HeldBack => "no order holds work back any more",
+            Self::Full => "there is room again",
+        }
+    }
 }
 
 impl Finding {

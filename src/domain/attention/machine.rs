@@ -122,22 +122,25 @@ fn brings_key(machine: &Machine, act: &Act) -> bool {
 }
 
 fn notice(machine: &Machine, notice: &Notice) -> Option<Attention> {
-    let delivered_later =
-        |n: &Notice| n.status == NoticeStatus::Sent && n.at > notice.at && n.to != notice.to;
+    // A person named another address, or the customer did.
+    if !notice.reached_nobody(machine) {
+        return None;
+    }
     let (machine_id, kind) = (machine.id.clone(), notice.kind);
     let concern = match notice.status {
         NoticeStatus::NoAddress => Concern::NoAddress {
             machine: machine_id,
             kind,
         },
-        // A person named another address, or the customer did.
-        NoticeStatus::Undeliverable if machine.notices.iter().any(delivered_later) => return None,
         NoticeStatus::Undeliverable => Concern::Undeliverable {
             machine: machine_id,
             kind,
             why: notice.error.clone(),
         },
-        NoticeStatus::Pending | NoticeStatus::Sent | NoticeStatus::Skipped => return None,
+        NoticeStatus::Pending
+        | NoticeStatus::Waiting
+        | NoticeStatus::Sent
+        | NoticeStatus::Skipped => return None,
     };
     Some(Attention {
         since: notice.at,

@@ -211,8 +211,8 @@ impl Sentence for Concern {
             ),
             Self::SignaturesFail { failures, .. } => write!(
                 f,
-                "{failures} deliveries in a row had a signature that does not fit: compare `signing_secrets` with the \
-                 endpoint's, and this machine's clock"
+                "{} a signature that does not fit: compare `signing_secrets` with the endpoint's, and this machine's clock",
+                counted(*failures, "delivery had", "deliveries in a row had")
             ),
             Self::SourceSilent { silence, .. } => say_silent(silence, f),
             Self::Endpoint { trouble, .. } => match trouble {

@@ -151,7 +151,7 @@ fn a_license_that_still_works_is_not_said_to_have_ended() {
     case.paused(4.0)
         .told(5.0, "charge.refunded", charge(100))
         .says(
-            "Your license key ending in KEY still works, without an end. It is due to be ended, and we know of that. \
+            "Your license key ending in KEY still works, without an end. We are reviewing whether it stays active. \
              The payment was refunded.",
         );
     case.waits().says(
@@ -169,7 +169,7 @@ fn a_license_that_still_works_is_not_said_to_have_ended() {
         .paused(4.0)
         .told(5.0, "charge.dispute.created", open)
         .says(
-            "Your license key ending in KEY still works until 2026-02-07. It is due to be stopped, and we know of that. \
+            "Your license key ending in KEY still works until 2026-02-07. We are reviewing whether it stays active. \
              The payment is disputed at your bank.",
         );
 }
@@ -270,4 +270,62 @@ fn what_comes_next_after_an_instant_is_not_what_came_before_it() {
     assert!(all.contains(&day(33.0)) && after.contains(&day(33.0)));
     let (_, after) = ahead(100.0);
     assert!(after.iter().all(|at| *at > day(100.0)), "{after:?}");
+}
+
+#[test]
+fn a_license_whose_end_was_given_up_is_not_said_to_end() {
+    let mut case = bought();
+    case.paused(4.0)
+        .told(5.0, "charge.refunded", charge(100))
+        .dropped(5.0)
+        .says(
+            "Your license key ending in KEY works, without an end, and stays as it is. The payment was refunded.",
+        );
+}
+
+#[test]
+fn a_key_that_reached_nobody_is_spoken_of() {
+    let mut case = bought();
+    let works = "Your license key ending in KEY works, without an end.";
+    let mail = |case: &mut Case, status| case.machine.notices[0].status = status;
+    mail(&mut case, NoticeStatus::Undeliverable);
+    case.says(&format!(
+        "{works}\nThe e-mail with the license key could not be delivered: please give us another address."
+    ));
+    mail(&mut case, NoticeStatus::NoAddress);
+    case.says(&format!(
+        "{works}\nWe have no e-mail address to send the license key to: please tell us one."
+    ));
+}
+
+#[test]
+fn what_is_overdue_is_not_said_to_come_in_the_past() {
+    let mut case = Case::purchase(|_| {});
+    case.paused(-1.0);
+    case.told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    )
+    .waits();
+    let action = case.machine.actions.last_mut().unwrap();
+    action.error = Some("402 no credits".to_owned());
+    let (rules, now) = (case.rules(), day(0.5));
+    let explained = explain(&case.machine, &rules, now, now, 16);
+    let next = outlook(&Situation {
+        machine: &case.machine,
+        folded: &explained.folded,
+        due: &explained.due,
+        revisions: &rules,
+        now,
+    });
+    let said: Vec<String> = next.iter().map(ToString::to_string).collect();
+    assert!(next.iter().all(|n| n.at >= now), "{next:?}");
+    assert!(
+        said.iter().any(|s| s.ends_with(&format!(
+            "(due since {}; last answer: 402 no credits)",
+            day(0.0)
+        ))),
+        "{said:?}"
+    );
 }

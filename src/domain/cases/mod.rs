@@ -3,6 +3,7 @@
 
 mod between;
 mod buying;
+mod claiming;
 mod cutting;
 mod decisions;
 mod ending;

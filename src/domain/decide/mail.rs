@@ -21,8 +21,13 @@ pub(super) fn notices(
     for notice in machine
         .notices
         .iter_mut()
-        .filter(|n| n.status == NoticeStatus::Pending)
+        .filter(|n| n.status == NoticeStatus::NoAddress)
     {
+        if recipient(notice, folded, on_record).is_some() {
+            (notice.status, notice.due) = (NoticeStatus::Pending, world.now);
+        }
+    }
+    for notice in machine.notices.iter_mut().filter(|n| n.status.is_open()) {
         let call = calls.iter().find(|c| c.is(notice));
         let carries_keys = notice.kind == NoticeKind::LicenseIssued;
         // The key of a license that we made ourselves is mailed, whatever else is only observed.
@@ -36,15 +41,14 @@ pub(super) fn notices(
         if let Some(why) = skip {
             (notice.status, notice.at, notice.skipped) =
                 (NoticeStatus::Skipped, world.now, Some(why));
+            continue;
         }
-    }
-    for notice in machine
-        .notices
-        .iter_mut()
-        .filter(|n| n.status == NoticeStatus::NoAddress)
-    {
-        if recipient(notice, folded, on_record).is_some() {
-            (notice.status, notice.due) = (NoticeStatus::Pending, world.now);
+        match (notice.status, call.is_some_and(|c| c.waits)) {
+            (NoticeStatus::Pending, true) => notice.status = NoticeStatus::Waiting,
+            (NoticeStatus::Waiting, false) => {
+                (notice.status, notice.due) = (NoticeStatus::Pending, world.now);
+            }
+            _ => {}
         }
     }
     for call in calls.iter().filter(|c| c.due <= world.now) {
@@ -63,6 +67,7 @@ pub(super) fn notices(
             (Some(_), _) => NoticeStatus::Skipped,
             (None, _) if !world.abilities.sends_mail => NoticeStatus::Skipped,
             (None, None) => NoticeStatus::NoAddress,
+            (None, Some(_)) if call.waits => NoticeStatus::Waiting,
             (None, Some(_)) => NoticeStatus::Pending,
         };
         machine.notices.push(Notice {
@@ -139,7 +144,8 @@ pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &DecisionC
     let Some(notice) = machine
         .notices
         .iter_mut()
-        .find(|n| n.id == id && n.status == NoticeStatus::Pending)
+        // It may have been under way when what it says was held.
+        .find(|n| n.id == id && n.status.is_open())
     else {
         return;
     };

@@ -18,6 +18,8 @@ const SELLER_KNOWS: &str = "We have been told and are looking into it.";
 /// What is said where the seller has paused what goes out: nobody was told of this one, for nothing is wrong with it.
 const PAUSED: &str =
     "We have paused changes to licenses for the moment; this follows as soon as we go on.";
+/// What is said where it is not decided yet whether a license goes on.
+const REVIEWED: &str = " We are reviewing whether it stays active.";
 
 /// One license, as its customer should hear of it. It names no internal word, and no key in full.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,7 +223,7 @@ impl ForCustomer {
         match self.rest {
             Some(Rest::SellerKnows) => write!(f, ". {SELLER_KNOWS}"),
             Some(Rest::Paused) => write!(f, ". {PAUSED}"),
-            Some(Rest::OnItsWay) | None => f.write_str(": it is being made."),
+            Some(Rest::OnItsWay | Rest::GivenUp) | None => f.write_str(": it is being made."),
         }
     }
 
@@ -240,7 +242,7 @@ impl ForCustomer {
         let what_now = match self.rest {
             Some(Rest::SellerKnows) => Some(SELLER_KNOWS),
             Some(Rest::Paused) => Some(PAUSED),
-            Some(Rest::OnItsWay) | None => None,
+            Some(Rest::OnItsWay | Rest::GivenUp) | None => None,
         };
         match (status, is_until) {
             (LicenseStatus::Live, until) => write!(f, " works{}.", end(until))?,
@@ -271,14 +273,15 @@ impl ForCustomer {
         {
             write!(f, " works{is_until}.")?;
             return match self.rest {
-                None => Ok(()),
+                None | Some(Rest::GivenUp) => Ok(()),
                 Some(Rest::OnItsWay) => write!(f, " Its end is being set to {}.", day(until)),
-                Some(Rest::SellerKnows | Rest::Paused) => write!(
-                    f,
-                    " It is due to end on {}, and we know of that.",
-                    day(until)
-                ),
+                Some(Rest::SellerKnows | Rest::Paused) => {
+                    f.write_str(" We are reviewing when it ends.")
+                }
             };
+        }
+        if self.rest == Some(Rest::GivenUp) {
+            return write!(f, " works{is_until}, and stays as it is.");
         }
         write!(f, " still works{is_until}.")?;
         if let Want::Live { until: Some(until) } = self.want {
@@ -286,15 +289,11 @@ impl ForCustomer {
         }
         let stops = matches!(self.want, Want::Suspended | Want::Nothing);
         f.write_str(match (self.rest, stops) {
-            (None, _) => "",
+            (None | Some(Rest::GivenUp), _) => "",
             (Some(Rest::OnItsWay), true) => " It is being stopped.",
             (Some(Rest::OnItsWay), false) => " It is being ended.",
-            (Some(Rest::SellerKnows | Rest::Paused), true) => {
-                " It is due to be stopped, and we know of that."
-            }
-            (Some(Rest::SellerKnows | Rest::Paused), false) => {
-                " It is due to be ended, and we know of that."
-            }
+            // What is not decided yet is announced to nobody.
+            (Some(Rest::SellerKnows | Rest::Paused), _) => REVIEWED,
         })
     }
 }
@@ -304,15 +303,14 @@ impl Sentence for StrayForCustomer {
         name(Some(&self.key), f)?;
         let until = end(self.until);
         match self.rest {
-            None => write!(f, " works{until}."),
+            None | Some(Rest::GivenUp) => write!(f, " works{until}."),
             Some(Rest::OnItsWay) => write!(
                 f,
                 " still works{until}, though it is no part of this purchase any more. It is being ended."
             ),
             Some(Rest::SellerKnows | Rest::Paused) => write!(
                 f,
-                " still works{until}, though it is no part of this purchase any more. It is due to be ended, and we know of \
-                 that."
+                " still works{until}, though it is no part of this purchase any more.{REVIEWED}"
             ),
         }
     }

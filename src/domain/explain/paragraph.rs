@@ -4,6 +4,7 @@ use super::present::{At, Present, Tense, strays};
 use super::{Explanation, ForCustomer, NothingForCustomer, StrayForCustomer, as_known};
 use crate::domain::entitlement::SeatDue;
 use crate::domain::machine::{Grant, Machine};
+use crate::domain::notice::{Notice, NoticeKind, NoticeStatus};
 use crate::domain::summary::status;
 
 /// What is said to a customer.
@@ -39,15 +40,33 @@ pub fn paragraph(
             Some(stray.to_string())
         }));
     }
-    if all.is_empty() {
+    let has_license = !all.is_empty();
+    if !has_license {
         let known = as_known(machine, asked.at, asked.known_at);
         let status = status(&known, &explained.folded, due, asked.at);
         all.push(NothingForCustomer(status).to_string());
+    }
+    if has_license && asked.tense == Tense::Present {
+        all.extend(of_mail(machine).map(str::to_owned));
     }
     Paragraph {
         seats,
         whole: all.join("\n"),
     }
+}
+
+/// Why the newest mail with a key reached nobody, and what the customer can do.
+fn of_mail(machine: &Machine) -> Option<&'static str> {
+    let with_key = |n: &&Notice| n.kind == NoticeKind::LicenseIssued;
+    let newest = machine.notices.iter().rev().find(with_key)?;
+    if !newest.reached_nobody(machine) {
+        return None;
+    }
+    Some(if newest.status == NoticeStatus::NoAddress {
+        "We have no e-mail address to send the license key to: please tell us one."
+    } else {
+        "The e-mail with the license key could not be delivered: please give us another address."
+    })
 }
 
 fn of_seat(machine: &Machine, seat: &SeatDue, present: &Present<'_>, asked: At) -> String {

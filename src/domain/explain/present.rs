@@ -95,6 +95,8 @@ pub enum Rest {
     SellerKnows,
     /// The seller has paused what goes out, for all: it goes on with that, and nobody looks into this one.
     Paused,
+    /// A person gave up what would take the license, or time of it.
+    GivenUp,
 }
 
 /// A seat's license, and what becomes of the difference.
@@ -266,6 +268,7 @@ fn newest<'m>(
     let counts = |a: &&Action| a.outcome != ActionOutcome::Superseded && settles(a);
     let action = actions.rev().find(counts)?;
     match action.outcome {
+        ActionOutcome::Abandoned if !gives => Some(Rest::GivenUp),
         ActionOutcome::Refused | ActionOutcome::Abandoned => Some(Rest::SellerKnows),
         ActionOutcome::Held => Some(match action.held {
             // It ends by itself.

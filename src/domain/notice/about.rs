@@ -89,6 +89,9 @@ pub enum Part {
     /// The n-th time that the same happened again.
     #[n(3)]
     Again(#[n(0)] u32),
+    /// The license goes on all the same: a person gave its end up.
+    #[n(4)]
+    Kept,
 }
 
 impl fmt::Display for Part {
@@ -98,6 +101,7 @@ impl fmt::Display for Part {
             Self::Offset(offset) => write!(f, "{offset}"),
             Self::Time(n) => write!(f, "resend {n}"),
             Self::Again(n) => write!(f, "time {n}"),
+            Self::Kept => f.write_str("kept"),
         }
     }
 }

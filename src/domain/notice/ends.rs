@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Part, Skipped};
+use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Part, Skipped, left};
 use crate::domain::action::GrantStatus;
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{SeatDue, Want, Why};
@@ -114,6 +114,8 @@ impl Situation<'_> {
                 && until > self.now
                 && grant.live_at(self.now)
                 && self.is_final(seat)
+                // An end that is held, or was given up, is not told ahead.
+                && left(self.machine, grant, self.now).is_none()
             {
                 ends.entry(until).or_default().push((seat, grant));
             }

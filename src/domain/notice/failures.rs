@@ -46,7 +46,7 @@ impl Situation<'_> {
         } else if !self.has_license() {
             call.skip = Some(Skipped::NoLicense);
         }
-        out.push(call);
+        self.claim(call, Why::Lapsed, out);
     }
 
     /// The reminders of a grace period: of those that came due while nobody could send, the latest speaks for all

@@ -61,11 +61,14 @@ pub enum Skipped {
     /// It was due before the store was restored: the store that was lost may have sent it.
     #[n(16)]
     BeforeRestore,
+    /// The license goes on: a person gave its end up.
+    #[n(17)]
+    EndGivenUp,
 }
 
 impl Skipped {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::EndedBeforeMailed,
         Self::OverBeforeTold,
         Self::NoLicense,
@@ -83,6 +86,7 @@ impl Skipped {
         Self::Observed,
         Self::Adopted,
         Self::BeforeRestore,
+        Self::EndGivenUp,
     ];
 }
 
@@ -108,6 +112,7 @@ impl Sentence for Skipped {
             Self::BeforeRestore => {
                 "it was due before the store was restored, and may have been sent"
             }
+            Self::EndGivenUp => "the license goes on: a person gave its end up",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Licenses that ended or stopped, and work again.
 
-use super::{About, DueNotice, NoticeKind, NoticeStatus, STALE, Skipped};
+use super::{About, DueNotice, NoticeKind, NoticeStatus, Part, STALE, Skipped};
 use crate::domain::action::{Act, GrantStatus};
 use crate::domain::condition::dispute;
 use crate::domain::context::Situation;
@@ -38,7 +38,7 @@ impl Situation<'_> {
             if self.now > call.due + STALE {
                 call.skip = Some(Skipped::LongOver);
             }
-            out.push(call);
+            self.claim(call, Why::Ending, out);
         }
     }
 
@@ -68,10 +68,11 @@ impl Situation<'_> {
             let (about, at) = self.money_back();
             let at = at.unwrap_or(self.now);
             let due = at + self.notice_delay(at);
-            out.push(DueNotice {
+            let call = DueNotice {
                 skip: skip(at),
                 ..DueNotice::new(NoticeKind::Refunded, about, due)
-            });
+            };
+            self.claim(call, Why::Refunded, out);
         }
         let disputes = match &self.folded.life {
             Life::Payment(p) => &p.disputes,
@@ -81,10 +82,11 @@ impl Situation<'_> {
             && let Some((id, at)) = dispute::open(disputes)
         {
             let due = at + self.notice_delay(at);
-            out.push(DueNotice {
+            let call = DueNotice {
                 skip: skip(at),
                 ..DueNotice::new(NoticeKind::Disputed, About::Dispute(id.clone()), due)
-            });
+            };
+            self.claim(call, Why::Disputed, out);
         }
     }
 
@@ -153,7 +155,8 @@ impl Situation<'_> {
             .machine
             .notices
             .iter()
-            .filter(|n| stops.contains(&n.kind) && n.status == NoticeStatus::Sent);
+            .filter(|n| stops.contains(&n.kind) && n.status == NoticeStatus::Sent)
+            .filter(|n| n.part != Part::Kept);
         for stop in told {
             if self.is_undone(&stop.about) && !self.has_new_key_since(stop.at) {
                 out.push(DueNotice::new(

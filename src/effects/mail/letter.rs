@@ -12,7 +12,7 @@ const NAMED_CHARS_MAX: usize = 256;
 const NAME_CHARS_MAX: usize = 60;
 
 /// The causes that a mail may give.
-pub const REASONS: [&str; 4] = ["payment", "pause", "kept", "stopped"];
+pub const REASONS: [&str; 5] = ["payment", "pause", "kept", "partly", "stopped"];
 
 /// Everything that a mail's templates can use. Instants are given as RFC 3339 or `2026-03-14`; the templates' filter `date`
 /// writes them in the mail's language. What is absent is left out of the text.
@@ -47,7 +47,7 @@ pub struct Letter {
     /// Until when is paid (a subscription), or until when a trial runs.
     pub paid_until: Option<String>,
     /// Why, where a kind has several causes: `payment` (`ended`: for lack of payment), `pause` (`suspended`: with the
-    /// subscription's pause), `kept` (`refunded`, `disputed`: the license goes on), `stopped` (`shortened`: no license works
+    /// subscription's pause), `kept` (`refunded`, `disputed`: the license goes on), `partly` (the same: one of several does), `stopped` (`shortened`: no license works
     /// any more). Other words mean the usual cause. [`REASONS`] has them all.
     pub reason: Option<String>,
     /// Where an answer goes; absent: the mail does not invite one.

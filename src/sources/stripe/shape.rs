@@ -1,8 +1,10 @@
 //! Where each API version keeps its fields: one file per object, newest place first, then the older ones.
 //!
 //! The places are those of Stripe's changelog (<https://docs.stripe.com/changelog>) and of recorded events. A reference
-//! may be an id or the object itself. A value of a form that we do not know is taken as absent; only where the fact
-//! would mean nothing without it is the event given up as unreadable.
+//! may be an id or the object itself. A value of a form that we do not know is taken as absent where nothing is decided by it.
+//! The event is given up as unreadable where the fact would mean nothing without it, and where something that decides (what
+//! it belongs to, whether it was paid, what it lists, when it ends) is there in a form that cannot be read: read as absent it
+//! would be another fact.
 
 pub(super) mod customer;
 pub(super) mod invoice;
@@ -10,6 +12,7 @@ pub(super) mod money;
 pub(super) mod session;
 pub(super) mod subscription;
 
+mod given;
 mod line;
 mod price;
 mod wants;

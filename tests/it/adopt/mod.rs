@@ -2,6 +2,7 @@
 
 mod again;
 mod apply;
+mod elsewhere;
 mod kill;
 mod look;
 mod noted;

@@ -284,6 +284,22 @@ impl Shop {
         .await
     }
 
+    /// A server as `init` writes its config: with the embedded service, which knows nobody's key.
+    pub(super) async fn embedded_server(&self) -> TestApp {
+        let source = format!(
+            "livemode = \"live\"\napi_key = \"{KEY}\"\napi_base = \"{}\"\n",
+            self.base
+        );
+        TestApp::start(Setup {
+            source: source.leak(),
+            licenses: "service = \"embedded\"\n".to_owned(),
+            more: PLANS.to_owned(),
+            fake: None,
+            ..Setup::with(&self.fake)
+        })
+        .await
+    }
+
     /// The vendor's table: the keys without a label of every second of them, and lines that cannot be used.
     pub(super) fn table(&self) -> String {
         let mut text = "\u{feff}email,\"license_key\",stripe_id,note\r\n".to_owned();

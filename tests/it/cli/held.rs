@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::support::app::{Setup, TestApp};
+use crate::support::app::{Setup, TestApp, binary};
 use crate::support::fake_licenses::{Fake, Faults};
 use crate::support::purchase::{label, machine, next_s, one_time, refund};
 use crate::support::wait::{PATIENCE, until};
@@ -141,11 +141,40 @@ async fn somebody_holds(app: &TestApp, fake: &Fake, name: &str) {
     assert!(rows.contains("held by a person: wait for Ada"), "{rows}");
 }
 
+/// The reason is kept with the action, and found again wherever a person looks.
+fn who_dropped_it_and_why_is_shown(app: &TestApp) {
+    let pages = ["Ada", "Ben", "Cleo", "Dan", "Eve"].map(|name| app.ask(&["show", &machine(name)]));
+    let dropped = |page: &&Value| page.to_string().contains("\"dropped\"");
+    let kept: Vec<&Value> = pages.iter().filter(dropped).collect();
+    assert_eq!(kept.len(), 2, "{pages:#?}");
+    let id = kept[0]["id"].as_str().unwrap();
+    let actions = kept[0]["actions"].as_array().unwrap();
+    let word = &actions
+        .iter()
+        .find(|a| a["outcome"] == "abandoned")
+        .unwrap()["word"];
+    assert_eq!(word["reason"], "refunded by mistake", "{word}");
+    assert!(word["by"].is_string(), "{word}");
+    let text = |args: &[&str]| {
+        let said = std::process::Command::new(binary())
+            .arg("--config")
+            .arg(app.config())
+            .args(args)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    };
+    let shown = text(&["show", id]);
+    let times = shown.matches(": refunded by mistake").count();
+    assert_eq!(times, 2, "in the timeline and with the action: {shown}");
+}
+
 /// What somebody holds does not go with what the guard holds.
 async fn only_the_guard_s_are_dropped(app: &TestApp) {
     let dropped = app.ask(&["held", "drop", "--all", "--reason", "refunded by mistake"]);
     assert_eq!(dropped["actions"], 2, "{dropped}");
     assert_eq!(dropped["still_held"], json!({ "person": 1 }), "{dropped}");
+    who_dropped_it_and_why_is_shown(app);
     let seen = held(app, 1).await;
     assert!(seen["holding"]["guard_tripped"].is_null(), "{seen:#}");
     let all = [

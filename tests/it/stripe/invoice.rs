@@ -138,10 +138,7 @@ fn where_the_subscription_is() {
         ),
         (
             "before basil",
-            with(
-                own.clone(),
-                json!({"subscription": "sub_1", "lines": false}),
-            ),
+            with(own.clone(), json!({"subscription": "sub_1", "lines": []})),
         ),
         (
             "null beside a filled parent",

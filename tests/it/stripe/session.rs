@@ -93,7 +93,6 @@ fn whether_it_is_paid() {
             json!({"payment_status": null, "payment_intent": null}),
             Unpaid,
         ),
-        (completed, json!({"payment_status": 7}), Paid),
         (
             "checkout.session.expired",
             json!({"payment_status": null}),

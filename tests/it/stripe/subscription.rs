@@ -90,7 +90,7 @@ fn where_period_price_and_quantity_are() {
             "2015 and 2016: no items",
             with(
                 top.clone(),
-                json!({"items": false, "plan": {"id": "gold"}, "quantity": 4}),
+                json!({"items": [], "plan": {"id": "gold"}, "quantity": 4}),
             ),
             "gold",
             Some(4),

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::fact::{self, DecisionView, FactView};
-use crate::domain::action::{Act, ActionOutcome, Attempt};
+use crate::domain::action::{Act, ActionOutcome, Attempt, Word};
 use crate::domain::guard::name_of;
+use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::id::CustomerId;
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
 use crate::domain::plan::Devices;
@@ -110,9 +111,15 @@ pub struct ActionView {
     /// The expiry that it sets, where it sets one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// What the service said last.
+    /// What holds it, or what the service said last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What holds it, in a word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<HeldBy>,
+    /// What a person said of it when it was held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word: Option<Word>,
     /// When it is tried next.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<Timestamp>,
@@ -259,7 +266,11 @@ fn action(machine: &Machine, a: &crate::domain::action::Action, now: Timestamp) 
         outcome: a.outcome.as_str(),
         attempts: a.attempts,
         expires_at: a.act.sets_end().flatten(),
-        error: a.why(),
+        error: a.waits_because(),
+        held_by: (a.outcome == ActionOutcome::Held)
+            .then(|| a.held.as_ref().map(Hold::by))
+            .flatten(),
+        word: a.word(),
         next: (a.outcome == ActionOutcome::Pending).then_some(a.due),
         adopted: made && machine.grants.iter().any(found),
         tried: Vec::new(),

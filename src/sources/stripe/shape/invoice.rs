@@ -7,6 +7,7 @@ use crate::domain::time::Timestamp;
 
 use super::super::json::Json;
 use super::super::reason::Reason;
+use super::given::Given;
 use super::{currency, is_sent, line, own_id, owned, payer, reference, wants};
 use crate::sources::stripe::envelope::Envelope;
 
@@ -17,12 +18,16 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Resul
         return Err(NoUse::Upcoming.into());
     }
     let id = own_id(object)?;
+    let given = Given::of(object);
+    given.list("lines")?;
+    given.list("payments")?;
+    let status = given.text("status")?;
     let created = object
         .get("created")
         .time()
         .or_else(|| object.get("date").time());
     let shown = line::shown(object);
-    let subscription = subscription(object, &shown);
+    let subscription = subscription(object, &shown)?;
     let (payment_intent, charge) = payment(object);
     if event == InvoiceEvent::Updated
         && subscription.is_none()
@@ -35,7 +40,7 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Resul
         .iter()
         .map(|l| line::read(l, created.unwrap_or(e.created)))
         .collect::<Result<_, _>>()?;
-    let paid = is_paid(object);
+    let paid = is_paid(given, status)?;
     let (total, amount_due) = (object.get("total").int(), object.get("amount_due").int());
     Ok(Invoice {
         id,
@@ -50,7 +55,7 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Resul
             object,
             (paid && event == InvoiceEvent::Paid).then_some(e.created),
         ),
-        reason: reason(object, subscription.is_some()),
+        reason: reason(given.text("billing_reason")?, subscription.is_some()),
         subscription,
         lines,
         total: total.or(amount_due).unwrap_or(0),
@@ -60,34 +65,35 @@ pub(in super::super) fn read(e: &Envelope<'_, '_>, event: InvoiceEvent) -> Resul
         // It goes into mails, so it must be what it says it is.
         hosted_url: owned(object.get("hosted_invoice_url"))
             .filter(|url| url.starts_with("https://")),
-        due: object.get("due_date").time(),
+        due: given.time("due_date")?,
         send_invoice: is_sent(object),
         payment_intent,
         charge,
         wants: wants_of(object, &shown),
         created,
-        draft: object.get("status").text() == Some("draft"),
+        draft: status == Some("draft"),
         lines_whole: !object.get("lines").get("has_more").bool().unwrap_or(false),
-        amount_paid: object.get("amount_paid").int(),
+        amount_paid: given.int("amount_paid")?,
     })
 }
 
 /// The subscription that it bills: below `parent`, its own field, or only told by its lines.
-fn subscription(object: &Json<'_>, lines: &[&Json<'_>]) -> Option<SubscriptionId> {
-    let parent = object
-        .get("parent")
-        .get("subscription_details")
-        .get("subscription");
-    let id = parent.id().or_else(|| object.get("subscription").id());
-    id.or_else(|| lines.iter().find_map(|l| line::subscription(l)))
-        .map(SubscriptionId::from)
+fn subscription(object: &Json<'_>, lines: &[&Json<'_>]) -> Result<Option<SubscriptionId>, Reason> {
+    let details = object.get("parent").get("subscription_details");
+    let details = Given::within(details, "data.object.parent.subscription_details");
+    let id = match details.reference("subscription")? {
+        Some(id) => Some(id),
+        None => Given::of(object).reference("subscription")?,
+    };
+    let of_lines = || lines.iter().find_map(|l| line::subscription(l));
+    Ok(id.or_else(|| of_lines().map(SubscriptionId::from)))
 }
 
 /// `status`, or in 2018 and before `paid`.
-fn is_paid(object: &Json<'_>) -> bool {
-    match object.get("status").text() {
-        Some(status) => status == "paid",
-        None => object.get("paid").bool().unwrap_or(false),
+fn is_paid(given: Given<'_, '_>, status: Option<&str>) -> Result<bool, Reason> {
+    match status {
+        Some(status) => Ok(status == "paid"),
+        None => Ok(given.bool("paid")?.unwrap_or(false)),
     }
 }
 
@@ -100,8 +106,8 @@ fn paid_at(object: &Json<'_>, told: Option<Timestamp>) -> Option<Timestamp> {
         .or(told)
 }
 
-fn reason(object: &Json<'_>, of_subscription: bool) -> BillingReason {
-    match object.get("billing_reason").text() {
+fn reason(given: Option<&str>, of_subscription: bool) -> BillingReason {
+    match given {
         Some("subscription_create") => BillingReason::Create,
         // A quote's acceptance starts a subscription, or sells something once.
         Some("quote_accept") if of_subscription => BillingReason::Create,

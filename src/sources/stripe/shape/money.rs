@@ -7,6 +7,7 @@ use crate::domain::no_use::NoUse;
 
 use super::super::json::Json;
 use super::super::reason::Reason;
+use super::given::Given;
 use super::{currency, first_reference, own_id, owned, payer, reference};
 
 pub(in super::super) fn invoice_payment(object: &Json<'_>) -> Result<Payment, Reason> {
@@ -54,17 +55,17 @@ pub(in super::super) fn payment_intent(object: &Json<'_>) -> Result<Payment, Rea
 /// `amount_refunded`, and `refunded` compares with the whole.
 pub(in super::super) fn charge(object: &Json<'_>) -> Result<Charge, Reason> {
     let id: ChargeId = own_id(object)?;
-    if matches!(object.get("status").text(), Some("failed" | "pending")) {
+    let given = Given::of(object);
+    if matches!(given.text("status")?, Some("failed" | "pending")) {
         return Err(NoUse::Charge.into());
     }
     let amount = object.get("amount");
     let amount = amount
         .int()
         .ok_or_else(|| Reason::unreadable("data.object.amount", amount))?;
-    let refunded = object.get("refunded").bool();
-    let amount_refunded = object
-        .get("amount_refunded")
-        .int()
+    let refunded = given.bool("refunded")?;
+    let amount_refunded = given
+        .int("amount_refunded")?
         .unwrap_or(if refunded == Some(true) { amount } else { 0 });
     // The list may be there and hold something else; only whole refunds of it count.
     let refunds = object
@@ -123,7 +124,10 @@ fn refund_of(object: &Json<'_>) -> Result<Refund, Reason> {
             .int()
             .ok_or_else(|| Reason::unreadable("data.object.amount", amount))?,
         // Pending ones stand too. Before 2014 there was no status, and a refund was simply made.
-        stands: !matches!(object.get("status").text(), Some("failed" | "canceled")),
+        stands: !matches!(
+            Given::of(object).text("status")?,
+            Some("failed" | "canceled")
+        ),
         created: object.get("created").time(),
     })
 }

@@ -5,10 +5,13 @@ use crate::domain::no_use::NoUse;
 
 use super::super::json::Json;
 use super::super::reason::Reason;
-use super::{currency, own_id, owned, payer, price, quantity, reference, wants};
+use super::given::Given;
+use super::{currency, own_id, owned, payer, price, quantity, wants};
 
 pub(in super::super) fn read(object: &Json<'_>, event: SessionEvent) -> Result<Session, Reason> {
     let id = own_id(object)?;
+    let given = Given::of(object);
+    given.list("line_items")?;
     let mode = mode(object)?;
     let details = object.get("customer_details");
     let expanded = object.get("customer");
@@ -16,7 +19,7 @@ pub(in super::super) fn read(object: &Json<'_>, event: SessionEvent) -> Result<S
         id,
         event,
         mode,
-        payment_status: payment_status(object, event),
+        payment_status: payment_status(object, event)?,
         customer: payer(object),
         // What the buyer typed (since 2021-01), else what the vendor prefilled.
         email: [
@@ -29,9 +32,9 @@ pub(in super::super) fn read(object: &Json<'_>, event: SessionEvent) -> Result<S
         name: [details.get("name"), expanded.get("name")]
             .into_iter()
             .find_map(owned),
-        payment_intent: reference(object.get("payment_intent")),
-        subscription: reference(object.get("subscription")),
-        invoice: reference(object.get("invoice")),
+        payment_intent: given.reference("payment_intent")?,
+        subscription: given.reference("subscription")?,
+        invoice: given.reference("invoice")?,
         wants: wants::read(object.get("metadata")),
         locale: owned(object.get("locale")).filter(|l| !l.eq_ignore_ascii_case("auto")),
         amount: object.get("amount_total").int(),
@@ -48,7 +51,7 @@ pub(in super::super) fn read(object: &Json<'_>, event: SessionEvent) -> Result<S
 /// `mode`; in 2019 there was none, and what the session names tells.
 fn mode(object: &Json<'_>) -> Result<SessionMode, Reason> {
     let names = |key| object.get(key).id().is_some();
-    match object.get("mode").text() {
+    match Given::of(object).text("mode")? {
         Some("payment") => Ok(SessionMode::Payment),
         Some("subscription") => Ok(SessionMode::Subscription),
         Some("setup") => Err(NoUse::Setup.into()),
@@ -61,9 +64,9 @@ fn mode(object: &Json<'_>) -> Result<SessionMode, Reason> {
 
 /// `payment_status`; before 2020-09 there was none, and a finished session with a payment or a subscription was paid. One
 /// that we do not know is no proof of money.
-fn payment_status(object: &Json<'_>, event: SessionEvent) -> PaymentStatus {
+fn payment_status(object: &Json<'_>, event: SessionEvent) -> Result<PaymentStatus, Reason> {
     let names = |key| object.get(key).id().is_some();
-    match object.get("payment_status").text() {
+    Ok(match Given::of(object).text("payment_status")? {
         Some("paid") => PaymentStatus::Paid,
         Some("no_payment_required") => PaymentStatus::NoPaymentRequired,
         Some(_) => PaymentStatus::Unpaid,
@@ -76,7 +79,7 @@ fn payment_status(object: &Json<'_>, event: SessionEvent) -> PaymentStatus {
                 PaymentStatus::Unpaid
             }
         },
-    }
+    })
 }
 
 pub(in super::super) fn bought(line: &Json<'_>) -> Bought {

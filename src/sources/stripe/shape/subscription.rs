@@ -8,6 +8,7 @@ use crate::domain::time::Timestamp;
 
 use super::super::json::Json;
 use super::super::reason::Reason;
+use super::given::Given;
 use super::{is_sent, own_id, payer, price, quantity, reference, wants};
 
 pub(in super::super) fn read(
@@ -28,7 +29,9 @@ pub(in super::super) fn read(
             ));
         }
     };
-    let ended_at = object.get("ended_at").time();
+    let given = Given::of(object);
+    given.list("items")?;
+    let ended_at = given.time("ended_at")?;
     let over = ended_at.is_some() || matches!(status, Status::Canceled | Status::IncompleteExpired);
     Ok(Subscription {
         id: own_id(object)?,
@@ -37,12 +40,12 @@ pub(in super::super) fn read(
         customer: payer(object),
         items: items(object),
         wants: wants::read(object.get("metadata")),
-        trial_end: object.get("trial_end").time(),
-        cancel_at_period_end: object.get("cancel_at_period_end").bool().unwrap_or(false),
-        cancel_at: object.get("cancel_at").time(),
+        trial_end: given.time("trial_end")?,
+        cancel_at_period_end: given.bool("cancel_at_period_end")?.unwrap_or(false),
+        cancel_at: given.time("cancel_at")?,
         ended_at,
         end_reason: over.then(|| end_reason(object)).flatten(),
-        collection_paused: object.get("pause_collection").is_map(),
+        collection_paused: given.is_map("pause_collection")?,
         pause_reason: (status == Status::Paused)
             .then(|| pause_reason(object))
             .flatten(),

@@ -1,0 +1,135 @@
+//! Whether what a mail says of a license's end or stop is so at the license service: while the work is held, refused or under
+//! way the mail waits, and where a person gave the work up it is never said.
+
+use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Part, Skipped};
+use crate::domain::action::{Action, ActionOutcome};
+use crate::domain::context::Situation;
+use crate::domain::entitlement::{SeatDue, Why};
+use crate::domain::guard::is_hurtful;
+use crate::domain::machine::{Grant, Machine};
+use crate::domain::time::Timestamp;
+
+/// What became of the licenses that a mail says have ended or stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Claim {
+    /// They did, as far as the service takes it from us.
+    True,
+    /// One still works, and its end is to come or waits for somebody.
+    Waits,
+    /// They go on: a person gave their end up.
+    GivenUp,
+}
+
+/// What becomes of a license that still works and should not, or not so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Its end is to come, or waits for somebody.
+    Waits,
+    /// A person gave its end up.
+    GivenUp,
+}
+
+/// What becomes of a license that still works, by the newest action that would take it, or time of it.
+#[must_use]
+pub(super) fn left(machine: &Machine, grant: &Grant, now: Timestamp) -> Option<Left> {
+    if !grant.live_at(now) || grant.is_left() {
+        return None;
+    }
+    let takes = |a: &&Action| {
+        let counts = !matches!(a.outcome, ActionOutcome::Superseded | ActionOutcome::Done);
+        a.license == grant.number && counts && is_hurtful(machine, a, now)
+    };
+    let newest = machine.actions.iter().rev().find(takes)?;
+    Some(match newest.outcome {
+        ActionOutcome::Abandoned => Left::GivenUp,
+        ActionOutcome::Pending
+        | ActionOutcome::Held
+        | ActionOutcome::Refused
+        | ActionOutcome::Done
+        | ActionOutcome::Superseded => Left::Waits,
+    })
+}
+
+impl Notice {
+    /// Whether only a part of the licenses ended that its mail is about: the end of the others was given up.
+    #[must_use]
+    pub fn is_partly(&self, machine: &Machine, now: Timestamp) -> bool {
+        let given_up = |g: &Grant| left(machine, g, now) == Some(Left::GivenUp);
+        let says_end = matches!(self.kind, NoticeKind::Refunded | NoticeKind::Disputed);
+        says_end && self.part != Part::Kept && machine.grants.iter().any(given_up)
+    }
+}
+
+impl Situation<'_> {
+    /// Says that licenses ended or stopped, as soon and as far as that is so.
+    pub(super) fn claim(&self, mut call: DueNotice, why: Why, out: &mut Vec<DueNotice>) {
+        call.part = self.part_of(call.kind, &call.about);
+        match self.claimed(why) {
+            Claim::True => {}
+            Claim::Waits => call.waits = true,
+            Claim::GivenUp => return self.given_up(call, out),
+        }
+        out.push(call);
+    }
+
+    /// Its end was given up: nothing says that it came. That the money went back, or is disputed, is told all the same.
+    fn given_up(&self, call: DueNotice, out: &mut Vec<DueNotice>) {
+        let tells_more = matches!(call.kind, NoticeKind::Refunded | NoticeKind::Disputed);
+        if tells_more && !self.machine.notices.iter().any(|n| is_told(n, &call)) {
+            out.push(DueNotice {
+                part: Part::Kept,
+                ..call.clone()
+            });
+        }
+        let open = |n: &Notice| call.is(n) && n.status.is_open();
+        if self.machine.notices.iter().any(open) {
+            out.push(DueNotice {
+                skip: Some(Skipped::EndGivenUp),
+                ..call
+            });
+        }
+    }
+
+    /// Where the end was given up once and comes after all, its mail is another one.
+    fn part_of(&self, kind: NoticeKind, about: &About) -> Part {
+        let of_it = |n: &&Notice| n.kind == kind && n.about == *about;
+        let given_up = |n: &&Notice| n.skipped == Some(Skipped::EndGivenUp);
+        let notices = self.machine.notices.iter().filter(of_it);
+        match notices.filter(given_up).count() {
+            0 => Part::Whole,
+            n => Part::Again(u32::try_from(n + 1).unwrap_or(u32::MAX)),
+        }
+    }
+
+    fn claimed(&self, why: Why) -> Claim {
+        let meant = |(seat, _): &(&SeatDue, Option<&Grant>)| {
+            seat.why == why && !seat.want.live_at(self.now)
+        };
+        let grants: Vec<&Grant> = self
+            .matched()
+            .filter(meant)
+            .filter_map(|(_, g)| g)
+            .collect();
+        let is_flawed = self.machine.held.is_some();
+        if is_flawed && grants.iter().any(|g| g.live_at(self.now)) {
+            return Claim::Waits;
+        }
+        let left: Vec<Option<Left>> = grants
+            .iter()
+            .map(|g| left(self.machine, g, self.now))
+            .collect();
+        if left.contains(&Some(Left::Waits)) {
+            Claim::Waits
+        } else if !left.is_empty() && left.iter().all(|l| *l == Some(Left::GivenUp)) {
+            Claim::GivenUp
+        } else {
+            Claim::True
+        }
+    }
+}
+
+/// Whether the customer was told already of what a call is about, in whichever words.
+fn is_told(notice: &Notice, call: &DueNotice) -> bool {
+    let told = notice.kind == call.kind && notice.about == call.about;
+    told && notice.status == NoticeStatus::Sent && notice.part != Part::Kept
+}
