@@ -98,3 +98,13 @@ async fn an_id_that_several_accounts_have_is_refused_by_orders() {
     }
     assert_eq!(found(&app, "cleo@customer.example"), [all[1].clone()]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_no_other_program_was_seen_no_key_is_said_to_be_made_again() {
+    let app = connected().await;
+    let resume = ["resume", "--source", "stripe", "--reason", "to be sure"];
+    let out = run(&app, &resume);
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(said.contains("nothing was held"), "{said}");
+    assert!(!said.contains("made again"), "{said}");
+}
