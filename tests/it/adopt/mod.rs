@@ -9,4 +9,5 @@ mod repair;
 mod revoked;
 mod second;
 mod shop;
+mod sources;
 mod year;
