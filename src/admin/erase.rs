@@ -178,7 +178,17 @@ async fn apply(
 fn person(context: &Context, who: &str) -> Result<Person, Failure> {
     let (reader, now) = (context.handle.reader(), context.handle.clock().now());
     let rules = context.handle.rules();
-    let mut ids: BTreeSet<MachineId> = read::all_hits(context, who)?.into_iter().collect();
+    let hits = read::all_hits(context, who)?;
+    let scopes: BTreeSet<&Scope> = hits.iter().map(MachineId::scope).collect();
+    // An address is one person's everywhere; an id is somebody else's in each account.
+    if scopes.len() > 1 && !who.contains('@') {
+        return Err(Failure::input(format!(
+            "`{who}` leads to purchases of several accounts:{}",
+            read::listed(&hits)
+        ))
+        .hint("name one of them"));
+    }
+    let mut ids: BTreeSet<MachineId> = hits.into_iter().collect();
     let mut customers: BTreeSet<(Scope, CustomerId)> = BTreeSet::new();
     for id in &ids {
         if let Some(machine) = view::machine(reader, id)?

@@ -35,13 +35,15 @@ pub use erase::{EraseOrder, ErasePlan, EraseQuery};
 pub use failure::Failure;
 pub use history::{BODIES_MAX, packed, unpacked};
 pub use overrides::OverrideOrder;
+#[cfg(test)]
+pub use request::BackfillPosition;
 pub use request::{
     ActionFilter, AdoptionQuery, BackfillQuery, Differing, EventFilter, HistoryQuery, PolicyQuery,
     Request, RereadQuery,
 };
 pub use response::{
-    AffectedPurchase, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts, Purchases,
-    Response, TimelineItem,
+    AffectedPurchase, BackfillPart, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts,
+    Purchases, Response, TimelineItem,
 };
 pub use service::Service;
 pub use service_move::{MoveQuery, MoveRow};

@@ -143,9 +143,10 @@ fn meant(context: &Context, text: &str) -> Result<Meant, Failure> {
         (Some(customer @ Some(_)), None, _) | (Some(customer @ None), None, 1) => customer,
         (Some(_), ..) => {
             return Err(Failure::input(format!(
-                "`{text}` leads to purchases of several customers"
+                "`{text}` leads to purchases of several customers:{}",
+                read::listed(&hits)
             ))
-            .hint("name one of them, like cus_123"));
+            .hint("name one of them, or a customer by an id like cus_123"));
         }
     };
     if let Some((scope, customer)) = &customer {

@@ -12,6 +12,7 @@ use crate::domain::outlook::outlook;
 use crate::domain::summary;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, Keys, MachineView};
+use crate::engine::record::server;
 
 /// The purchases that a text leads to, as many as are shown.
 pub(super) fn hits(context: &Context, text: &str) -> Result<Vec<MachineId>, Failure> {
@@ -25,14 +26,19 @@ pub(super) fn all_hits(context: &Context, text: &str) -> Result<Vec<MachineId>, 
 
 fn found(context: &Context, text: &str, max: usize) -> Result<Vec<MachineId>, Failure> {
     let reader = context.handle.reader();
-    Ok(view::find(reader, &sources(context), text, max)?)
+    Ok(view::find(reader, &scopes(context)?, text, max)?)
 }
 
-/// Where ids are known, apart from connected accounts.
-fn sources(context: &Context) -> Vec<Scope> {
-    let rules = context.handle.rules();
-    let sources = rules.sources.keys();
-    sources.map(|s| Scope::new(s.clone(), None)).collect()
+/// Where ids are known: the sources, and the accounts connected to them.
+fn scopes(context: &Context) -> Result<Vec<Scope>, Failure> {
+    let (rules, reader) = (context.handle.rules(), context.handle.reader());
+    let mut scopes = Vec::new();
+    for source in rules.sources.keys() {
+        scopes.push(Scope::new(source.clone(), None));
+        let accounts = server::accounts(reader, source)?.into_iter();
+        scopes.extend(accounts.map(|a| Scope::new(source.clone(), Some(a))));
+    }
+    Ok(scopes)
 }
 
 /// The one purchase that a text leads to.
@@ -41,20 +47,24 @@ pub(super) fn resolve(context: &Context, text: &str) -> Result<MachineId, Failur
     match found.len() {
         0 => Err(no_machine(text)),
         1 => Ok(found.remove(0)),
-        n => {
-            let list: Vec<_> = found.iter().take(5).map(|id| format!("\n  {id}")).collect();
-            let more = if n > 5 {
-                format!("\n  and {} more", n - 5)
-            } else {
-                String::new()
-            };
-            Err(Failure::input(format!(
-                "`{text}` leads to {n} purchases:{}{more}",
-                list.concat()
-            ))
-            .hint("name one of them"))
-        }
+        n => Err(Failure::input(format!(
+            "`{text}` leads to {n} purchases:{}",
+            listed(&found)
+        ))
+        .hint("name one of them")),
     }
+}
+
+/// Purchases that a text leads to, a line each.
+pub(super) fn listed(found: &[MachineId]) -> String {
+    let n = found.len();
+    let list: Vec<_> = found.iter().take(5).map(|id| format!("\n  {id}")).collect();
+    let more = if n > 5 {
+        format!("\n  and {} more", n - 5)
+    } else {
+        String::new()
+    };
+    list.concat() + &more
 }
 
 /// Whether keys can be mailed once more, where that is wanted: they must be there, and mail must be on.
@@ -164,8 +174,7 @@ pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
 
 /// One event as it came.
 pub(super) fn event(context: &Context, id: &str) -> Result<Response, Failure> {
-    let scopes: Vec<Scope> = sources(context);
-    let kept = view::event(context.handle.reader(), &scopes, id)?;
+    let kept = view::event(context.handle.reader(), &scopes(context)?, id)?;
     let Some((view, body)) = kept else {
         return Err(Failure::input(format!("there is no event `{id}`"))
             .hint("`keyward show PURCHASE` lists a purchase's events, `keyward events` all"));

@@ -1,9 +1,11 @@
 //! Each purchase against the licenses that carry its name: one row each, and what `--apply` would move. Pure.
 
+mod keys;
 mod matches;
 mod newest;
 mod strangers;
 
+pub use keys::{of_account, stray};
 pub use matches::{Matches, matches};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +17,8 @@ use super::parcel::AdoptedPurchase;
 use super::report::{AdoptionReport, ReportRow, last_four};
 use super::table::KeyTable;
 use crate::domain::adoption::{
-    Asking, Class, Examined, FoundLicense, Judged, Remark, Repair, Template, is_unread,
-    labels_with, note_seats,
+    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, is_unread, labels_with,
+    note_seats,
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
@@ -185,6 +187,12 @@ pub struct Judgement {
 }
 
 impl Candidate {
+    /// Whether it buys something.
+    #[must_use]
+    pub fn buys(&self) -> bool {
+        !self.due.seats.is_empty()
+    }
+
     fn purchase(&self, events: Vec<Vec<u8>>, own: Vec<FoundLicense>) -> AdoptedPurchase {
         AdoptedPurchase {
             machine: self.machine.id.clone(),
@@ -325,41 +333,6 @@ pub fn object_named(label: &str) -> Option<&str> {
         ObjectKind::Issued | ObjectKind::Other => false,
     };
     (is_one && !id.contains(char::is_whitespace)).then_some(id)
-}
-
-/// A key that works and whose label names a purchase that Stripe does not list, or that was never paid.
-#[must_use]
-pub fn stray(
-    shop: &Shop<'_>,
-    gathered: &Gathered,
-    object: &str,
-    license: &FoundLicense,
-) -> ReportRow {
-    let is_checkout = ObjectId::from(object).kind() == ObjectKind::Session;
-    let no_checkout = is_checkout.then_some(Remark::NoCheckout);
-    let is_unpaid = gathered.unpaid.contains(object);
-    let remark = is_unpaid.then_some(Remark::Unpaid).or(no_checkout);
-    let judged = Judged {
-        class: Class::KeyWithoutPayment,
-        waits: None,
-        unread: false,
-        keys: (1, 0),
-        remark,
-        repair: None,
-    };
-    ReportRow {
-        machine: Some(shop.id(object).to_string()),
-        class: judged.class,
-        customer: None,
-        plan: None,
-        key: Some(last_four(&license.key)),
-        paid_until: None,
-        amount: None,
-        currency: None,
-        would: judged.to_string(),
-        repair: None,
-        licenses: Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::domain::id::{LicenseKey, MachineId, SourceName};
+use crate::domain::id::{LicenseKey, MachineId, ObjectId, Scope, SourceName};
 use crate::domain::machine::Machine;
 use crate::engine::record;
 
@@ -12,6 +12,7 @@ pub struct KnownShop {
     /// The purchases, as they are stored: decoded they are ten times as large.
     machines: HashMap<MachineId, Vec<u8>>,
     held: HashMap<LicenseKey, MachineId>,
+    by_object: HashMap<ObjectId, Vec<MachineId>>,
     /// Digests of keys and of their labels.
     pub labels: Vec<(u64, u64)>,
 }
@@ -25,6 +26,8 @@ impl KnownShop {
         for grant in &machine.grants {
             self.held.insert(grant.key.clone(), machine.id.clone());
         }
+        let of = self.by_object.entry(machine.id.object().clone());
+        of.or_default().push(machine.id.clone());
         self.machines.insert(machine.id, bytes);
         true
     }
@@ -39,6 +42,13 @@ impl KnownShop {
     #[must_use]
     pub fn holder(&self, key: &LicenseKey) -> Option<&MachineId> {
         self.held.get(key)
+    }
+
+    /// The purchase of an object that is known in another scope: another source's, or a connected account's.
+    #[must_use]
+    pub fn elsewhere(&self, object: &str, scope: &Scope) -> Option<&MachineId> {
+        let mut of = self.by_object.get(&ObjectId::from(object))?.iter();
+        of.find(|id| id.scope() != scope)
     }
 
     /// The objects of a source's purchases that were taken in.

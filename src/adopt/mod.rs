@@ -3,7 +3,8 @@
 //!
 //! `read` goes through Stripe's lists and `progress` keeps what was read; `backdate` makes the events of each object that
 //! would have told of it; `gather` sorts them by purchase. `licenses` reads the license service once. `examine` matches the
-//! two by id alone and judges each purchase by the rules' own code (`domain::adoption`), `report` is what programs read.
+//! two by id alone and judges each purchase by the rules' own code (`domain::adoption`), `report` is what programs read, `strays` what
+//! of it is only known when every source was looked at.
 //! `table` is the vendor's CSV, `pending` from when on events are still to be looked through. Nothing here writes to a store:
 //! what is to be moved is handed on as `parcel`s.
 
@@ -19,6 +20,7 @@ mod read;
 mod report;
 mod run;
 mod so_far;
+mod strays;
 pub mod table;
 
 pub use crate::engine::record::waiting::AdoptedLicense;
@@ -38,3 +40,4 @@ pub use crate::effects::stripe::Client as StripeClient;
 pub use crate::effects::throttle::Share;
 pub use run::{Found, LicenseList, LookError, Question, changed, look};
 pub use so_far::{ReadSoFar, Trouble};
+pub use strays::{Sold, StrayKey, settle_strays};

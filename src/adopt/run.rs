@@ -1,19 +1,19 @@
 //! One look at one source's shop, from the first page to the report.
 
-use std::collections::BTreeSet;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use serde_json::Value;
 
 use super::backdate::List;
-use super::examine::{self, Judgement, Matches, Shop};
+use super::examine::{self, Candidate, Judgement, Matches, Shop};
 use super::gather::{Gathered, Gatherer};
 use super::known::KnownShop;
 use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
 use super::progress::{Progress, ReadPart};
 use super::read::{Lists, ReadError};
 use super::so_far::ReadSoFar;
+use super::strays::{Sold, StrayKey};
 use super::table::KeyTable;
 use crate::domain::adoption::{Asking, FoundLicense, Template};
 use crate::domain::id::{AppId, Scope, SourceName};
@@ -79,6 +79,10 @@ pub struct Found {
     pub labels: Vec<(u64, u64)>,
     /// Working keys whose label names no purchase: somebody else's matter.
     pub unlabelled: usize,
+    /// Working keys without a purchase, before every source was looked at.
+    pub strays: Vec<StrayKey>,
+    /// What this source's lists name.
+    pub sold: Sold,
     /// Refunds and disputes that belong to no purchase.
     pub loose: usize,
     /// Calls to Stripe and to the license service.
@@ -142,7 +146,8 @@ pub async fn look(
         read_strays(question, &mut licenses, &matched, &mut crawl).await?;
         matched.suggest(&licenses);
         found.judged = examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
-        found.unlabelled = strays(question, &licenses, &matched, &gathered, &mut found);
+        strays(question, &licenses, &matched, &gathered, &mut found);
+        found.sold = sold(&candidates, &licenses, &matched);
         found.labels = std::mem::take(&mut crawl.fresh);
         calls = crawl.calls;
     } else {
@@ -235,6 +240,21 @@ async fn stripe(
     Ok((gatherer.finish(), calls))
 }
 
+/// What the source's lists name.
+fn sold(
+    candidates: &BTreeMap<String, Candidate>,
+    licenses: &LicenseIndex,
+    matched: &Matches,
+) -> Sold {
+    let all = licenses.all.iter().enumerate();
+    let keys = all.filter(|(n, _)| matched.has(*n));
+    let buys = candidates.iter().filter(|(_, c)| c.buys());
+    Sold {
+        keys: keys.map(|(_, l)| hash(l.license.key.reveal())).collect(),
+        purchases: buys.map(|(object, _)| object.clone()).collect(),
+    }
+}
+
 /// Whether a working key belongs to no purchase, neither by what was read nor here.
 fn is_stray(question: &Question<'_>, matched: &Matches, n: usize, license: &FoundLicense) -> bool {
     let is_held = question.known.holder(&license.key).is_some();
@@ -268,28 +288,37 @@ async fn read_strays(
     Ok(())
 }
 
-/// Working keys that belong to no purchase: a row each where their label names one that is not there, else their number.
+/// Working keys that belong to no purchase here. One that the store knows to be another source's is not told of; a connected
+/// account's is told to be known, for nobody reads that account's lists.
 fn strays(
     question: &Question<'_>,
     licenses: &LicenseIndex,
     matched: &Matches,
     gathered: &Gathered,
     found_so_far: &mut Found,
-) -> usize {
-    let mut unlabelled = 0;
+) {
     for (n, listed) in licenses.all.iter().enumerate() {
         let license = found(&listed.license);
-        if !is_stray(question, matched, n, &license) {
+        if matched.has(n) || !license.is_live(question.now) {
             continue;
         }
         let object = license.label.as_deref().and_then(examine::object_named);
-        match object {
-            Some(object) => {
-                let row = examine::stray(&question.shop(), gathered, object, &license);
+        let known = question.known;
+        let elsewhere = || known.elsewhere(object?, &question.scope);
+        if let Some(holder) = known.holder(&license.key).or_else(elsewhere) {
+            let scope = holder.scope();
+            if scope.source() == question.scope.source() && scope.account().is_some() {
+                let row = examine::of_account(holder, &license);
                 found_so_far.judged.report.add(row);
             }
-            None => unlabelled += 1,
+            continue;
         }
+        let row = |object| examine::stray(&question.shop(), gathered, object, &license);
+        found_so_far.strays.push(StrayKey {
+            key: hash(license.key.reveal()),
+            is_listed: object.is_some_and(|o| gathered.unpaid.contains(o)),
+            row: object.map(row),
+            object: object.map(str::to_owned),
+        });
     }
-    unlabelled
 }

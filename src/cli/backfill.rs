@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::args::BackfillArgs;
 use super::ask::Conversation;
 use super::report;
-use crate::admin::{BackfillQuery, Failure, Request, Response};
+use crate::admin::{BackfillPart, BackfillQuery, Failure, Request, Response};
 use crate::clock::Clock;
+use crate::domain::id::Scope;
 use crate::domain::time::Timestamp;
 use crate::domain::words::counted;
 use crate::effects::backfill::{Backfilled, KEPT};
@@ -19,6 +20,34 @@ struct BackfillResult {
     since: Timestamp,
     #[serde(flatten)]
     found: Backfilled,
+}
+
+/// What was found so far of the account that is being read.
+#[derive(Default)]
+struct AccountSoFar {
+    scope: Option<Scope>,
+    found: Backfilled,
+}
+
+impl AccountSoFar {
+    /// What there is to say after a part; nothing where it was all: the last line says it.
+    fn line(&mut self, part: &BackfillPart) -> Option<String> {
+        let is_first = self.scope.is_none();
+        if self.scope.as_ref() != Some(&part.scope) {
+            (self.scope, self.found) = (Some(part.scope.clone()), Backfilled::default());
+        }
+        self.found.add(&part.found);
+        let (seen, missing) = (self.found.seen, self.found.missing());
+        let is_all = is_first && part.next.is_none();
+        (!is_all).then(|| {
+            format!(
+                "{}: read up to {}: {}, {missing} had not arrived",
+                part.scope,
+                part.to,
+                counted(seen, "event", "events")
+            )
+        })
+    }
 }
 
 /// Fetches, and says how many were missing.
@@ -43,20 +72,17 @@ pub(super) fn run(config: &Path, args: &BackfillArgs) -> Result<(), Failure> {
         position: None,
     };
     let mut conversation = Conversation::begin(config)?;
-    let mut found = Backfilled::default();
+    let (mut found, mut so_far) = (Backfilled::default(), AccountSoFar::default());
     let result = loop {
         match conversation.ask(Request::Backfill(query.clone())) {
             Ok(Response::Backfilled(part)) => {
                 found.add(&part.found);
+                if let Some(line) = so_far.line(&part) {
+                    report::say(&line);
+                }
                 let Some(next) = part.next else {
                     break Ok(());
                 };
-                let (seen, missing) = (found.seen, found.missing());
-                let (scope, to) = (&part.scope, part.to);
-                report::say(&format!(
-                    "{scope}: read up to {to}: {}, {missing} had not arrived",
-                    counted(seen, "event", "events")
-                ));
                 query.position = Some(next);
             }
             Ok(_) => break Err(Failure::ours("the server answered something else")),
@@ -81,4 +107,58 @@ pub(super) fn run(config: &Path, args: &BackfillArgs) -> Result<(), Failure> {
         report::data(&report::table(&["type", "had not arrived"], rows));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::BackfillPosition;
+
+    fn part(scope: &str, seen: u32, next: Option<&str>) -> BackfillPart {
+        let to = Timestamp::from_s(1_767_607_200);
+        BackfillPart {
+            scope: Scope::of(scope),
+            to,
+            found: Backfilled {
+                reads: 1,
+                seen,
+                missing: [("invoice.paid".to_owned(), seen)].into(),
+            },
+            next: next.map(|scope| BackfillPosition {
+                scope: Scope::of(scope),
+                from: to,
+                until: to,
+            }),
+        }
+    }
+
+    #[test]
+    fn each_account_has_a_line_with_its_own_count() {
+        let mut so_far = AccountSoFar::default();
+        let parts = [
+            part("second", 2, Some("stripe")),
+            part("stripe", 1, Some("stripe")),
+            part("stripe", 1, Some("stripe/acct_8")),
+            part("stripe/acct_8", 0, Some("stripe/acct_9")),
+            part("stripe/acct_9", 2, None),
+        ];
+        let said: Vec<String> = parts.iter().filter_map(|p| so_far.line(p)).collect();
+        let at = "read up to 2026-01-05T10:00:00Z";
+        assert_eq!(
+            said,
+            [
+                format!("second: {at}: 2 events, 2 had not arrived"),
+                format!("stripe: {at}: 1 event, 1 had not arrived"),
+                format!("stripe: {at}: 2 events, 2 had not arrived"),
+                format!("stripe/acct_8: {at}: 0 events, 0 had not arrived"),
+                format!("stripe/acct_9: {at}: 2 events, 2 had not arrived"),
+            ]
+        );
+        let all = part("stripe", 2, None);
+        assert_eq!(
+            AccountSoFar::default().line(&all),
+            None,
+            "the last line says it"
+        );
+    }
 }

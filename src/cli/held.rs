@@ -177,6 +177,11 @@ pub(super) fn resume(config: &Path, args: &ResumeArgs) -> Result<(), Failure> {
 
 fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Failure> {
     let sentence = what.to_string();
+    let alone = if let Standing::Alone { source } = &what {
+        Some(source.clone())
+    } else {
+        None
+    };
     let holds = matches!(what, Standing::Observe { .. } | Standing::Pause { .. });
     let request = Request::Order {
         what,
@@ -184,7 +189,12 @@ fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Fail
         reason: reason(why)?,
     };
     order(config, request, json, |changed| {
-        match (changed.actions.unwrap_or_default(), holds) {
+        let count = changed.actions.unwrap_or_default();
+        if let Some(source) = alone.as_ref().filter(|_| count == 0) {
+            // Keys that were never held are not made again.
+            return format!("{source}: no other program makes licenses; nothing was held by that");
+        }
+        match (count, holds) {
             (0, true) => format!("{sentence}; nothing waited that it holds"),
             (0, false) => format!("{sentence}; nothing was held by that"),
             (n, true) => format!(

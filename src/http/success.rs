@@ -333,9 +333,10 @@ async fn found(app: &Arc<App>, session: &str) -> Result<Option<FoundPurchase>, (
 }
 
 /// The purchase of a session, at any of the sources and the accounts connected to them: its own machine, or the
-/// subscription that it started.
+/// subscription that it started. Who asks shows an id and no account: where it is known in several, none is shown, for it may
+/// be the other one's buyer.
 fn find(app: &App, session: &str) -> Result<Option<FoundPurchase>, RecordError> {
-    let reader = app.handle.reader();
+    let (reader, mut found) = (app.handle.reader(), None);
     for source in &app.config.sources {
         let mut accounts = vec![None];
         if source.connect == Connect::Accept {
@@ -344,17 +345,23 @@ fn find(app: &App, session: &str) -> Result<Option<FoundPurchase>, RecordError> 
         }
         for account in accounts {
             let scope = Scope::new(source.name.clone(), account);
-            if let Some(machine) = view::by_name(reader, &scope, session)? {
-                let language = language(app, &machine)?;
-                return Ok(Some(FoundPurchase {
-                    extended: view::extended_by(reader, &machine)?,
-                    machine,
-                    language,
-                }));
+            if let Some(machine) = view::by_name(reader, &scope, session)?
+                && let Some(other) = found.replace(machine)
+            {
+                let also = found.map(|m| m.id.to_string());
+                tracing::warn!(machine.id = %other.id, also, "a session is known in several accounts: its page shows none");
+                return Ok(None);
             }
         }
     }
-    Ok(None)
+    let Some(machine) = found else {
+        return Ok(None);
+    };
+    Ok(Some(FoundPurchase {
+        language: language(app, &machine)?,
+        extended: view::extended_by(reader, &machine)?,
+        machine,
+    }))
 }
 
 /// The language of a purchase's customer, where it is known; mails are written in the same.

@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::other_handler;
 use super::parts::Parts;
 use crate::adopt::table::KeyTable;
-use crate::adopt::{ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, look};
+use crate::adopt::{
+    ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, look, settle_strays,
+};
 use crate::config::{Config, Service, Source};
 use crate::domain::adoption::{Asking, Class};
 use crate::domain::id::{Scope, SourceName};
@@ -56,28 +58,36 @@ impl Auditor {
             self.forget_sources().await;
             loop {
                 wake.notified().await;
-                for source in &self.config.sources {
-                    self.source(source).await;
-                }
+                self.sources().await;
             }
         };
         tokio::select! { () = stop.cancelled() => {} () = audits => {} }
     }
 
-    async fn source(&self, source: &Source) {
-        if source.api_key.is_none() {
-            return self.keep(&source.name, Vec::new()).await;
+    /// Looks at each source, and then tells of them: a key that is no purchase's of one may be another's.
+    async fn sources(&self) {
+        let (mut looked_at, mut all) = (Vec::new(), Vec::new());
+        for source in &self.config.sources {
+            if source.api_key.is_none() {
+                self.keep(&source.name, Vec::new()).await;
+                continue;
+            }
+            match self.look(source).await {
+                Ok(found) => {
+                    looked_at.push(source);
+                    all.push(found);
+                }
+                Err(why) => {
+                    tracing::warn!(source.name = %source.name, "the nightly audit came to nothing: {why}");
+                }
+            }
         }
-        match self.look(source).await {
-            Ok(found) => {
-                other_handler::judge(&self.handle, &found.judged.strangers).await;
-                let differs = differing(&found);
-                digest(source, &found, &differs);
-                self.keep(&source.name, differs).await;
-            }
-            Err(why) => {
-                tracing::warn!(source.name = %source.name, "the nightly audit came to nothing: {why}");
-            }
+        settle_strays(&mut all);
+        for (source, found) in looked_at.into_iter().zip(&all) {
+            other_handler::judge(&self.handle, &found.judged.strangers).await;
+            let differs = differing(found);
+            digest(source, found, &differs);
+            self.keep(&source.name, differs).await;
         }
     }
 

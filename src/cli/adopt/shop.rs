@@ -9,6 +9,7 @@ use crate::admin::{AdoptionQuery, Failure, Request, Response, packed, unpacked};
 use crate::adopt::table::KeyTable;
 use crate::adopt::{
     ANSWER_BYTES_MAX, AdoptedPurchase, Found, KnownShop, LicenseList, Question, ReadSoFar, look,
+    settle_strays,
 };
 use crate::cli::ask::{Conversation, load};
 use crate::cli::history_pages::{converse, revisions};
@@ -67,6 +68,7 @@ pub(super) fn installed(
         remember(path, &found)?;
         all.push(found);
     }
+    settle_strays(&mut all);
     Ok(all)
 }
 
@@ -324,7 +326,9 @@ pub(super) fn alone(app: &str, args: &AuditArgs, table: &mut KeyTable) -> Result
         account: hash(stripe_key.reveal()),
         now: Clock::Wall.now(),
     };
-    run(&question, table)
+    let mut found = run(&question, table)?;
+    settle_strays(std::slice::from_mut(&mut found));
+    Ok(found)
 }
 
 /// Without a config nobody says which price sells a license: each does.

@@ -199,6 +199,8 @@ pub enum Remark {
     NoCheckout,
     /// Its key does not end too early: it is suspended.
     Suspended,
+    /// It is a connected account's, whose lists are not read.
+    OfAccount,
 }
 
 /// Why a purchase is not moved now.

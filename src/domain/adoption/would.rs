@@ -101,6 +101,9 @@ impl Sentence for Judged {
                 "take the purchase in without a key; one with the customer's e-mail address may be meant: name it in a table",
             )?,
             Class::Foreign => f.write_str("nothing: no plan names its price")?,
+            Class::Known if self.remark == Some(Remark::OfAccount) => f.write_str(
+                "nothing: it is known here as a connected account's, whose lists are not read",
+            )?,
             Class::Known => f.write_str("nothing: it is known and as it should be")?,
             Class::RevokedElsewhere if self.repair.is_some() => f.write_str(
                 "nothing by itself: it is paid, and its key was revoked at the license service; give the customer a working key there or the \

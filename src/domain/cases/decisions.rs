@@ -251,6 +251,37 @@ fn an_address_that_a_person_set_goes_before_all_others() {
     case.mailed_to(&["gift@example.com", "right@example.com", "right@example.com"]);
 }
 
+/// Rules 43 and 50: a mail that was refused for good goes to the address that a person names then; what arrived does not go again.
+#[test]
+fn what_was_undeliverable_goes_to_the_address_that_is_named_then() {
+    let to = |email: &str| Verb::Address {
+        email: email.to_owned(),
+    };
+    let mut case = Case::purchase(|_| {});
+    case.refuses = &["grace@example.com", "worse@example.com"];
+    case.told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    )
+    .mails("")
+    .decide(1.0, to("worse@example.com"))
+    .mails("")
+    .on(2.0)
+    .decide(3.0, to("right@example.com"))
+    .mails("license_issued 3")
+    .mailed_to(&["right@example.com"])
+    .decide(4.0, to("other@example.com"))
+    .on(5.0)
+    .mails("license_issued 3");
+    // A mail that a person sent elsewhere failed there.
+    let elsewhere = Some("worse@example.com".to_owned());
+    case.decide(6.0, Verb::Resend { to: elsewhere })
+        .decide(7.0, to("right@example.com"))
+        .on(8.0)
+        .mails("license_issued 3");
+}
+
 /// Rule 50: bound devices are forgotten once for each time that it is said, on the keys that were there then.
 #[test]
 fn devices_are_forgotten_once_for_each_word() {

@@ -87,6 +87,8 @@ pub(super) struct Case {
     takes_keys: bool,
     /// The license service that the config names.
     service: &'static str,
+    /// Addresses that the mail server refuses for good.
+    refuses: &'static [&'static str],
 }
 
 pub(super) fn plan(name: &str, price: &str) -> Plan {
@@ -138,6 +140,7 @@ impl Case {
             deaf: false,
             takes_keys: false,
             service: "simulated",
+            refuses: &[],
         }
     }
 
@@ -265,7 +268,13 @@ impl Case {
             };
             let folded = self.machine.folded(&revisions, self.now);
             let to = recipient(&notice, &folded, None).unwrap();
-            mailed(&mut self.machine, notice.id, &Mailed::Sent { to }, &world);
+            let answer = if self.refuses.contains(&to.as_str()) {
+                let why = "no such user".to_owned();
+                Mailed::Undeliverable { why }
+            } else {
+                Mailed::Sent { to }
+            };
+            mailed(&mut self.machine, notice.id, &answer, &world);
         }
         panic!("it never settles");
     }

@@ -1,10 +1,12 @@
 //! Notices as they are kept: written down when they come due, skipped when they are no longer true, sent or not.
 
 use crate::domain::context::DecisionContext;
+use crate::domain::decision::Verb;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::notice::{DueNotice, Notice, NoticeKind, NoticeStatus, Skipped};
 use crate::domain::retry::next_try;
+use crate::domain::time::Timestamp;
 
 /// Writes down the notices that are due, and skips those that are no longer true.
 pub(super) fn notices(
@@ -18,6 +20,7 @@ pub(super) fn notices(
         .customer
         .filter(|c| !c.deleted)
         .and_then(|c| c.email.as_deref());
+    send_again(machine, calls, world.now);
     for notice in machine
         .notices
         .iter_mut()
@@ -85,6 +88,36 @@ pub(super) fn notices(
             skipped: skip.or((!world.abilities.sends_mail).then_some(Skipped::MailOff)),
         });
     }
+}
+
+/// Makes what was refused for good due again where a person named another address since.
+fn send_again(machine: &mut Machine, calls: &[DueNotice], now: Timestamp) {
+    let named_at = address_named_at(machine);
+    for notice in &mut machine.notices {
+        if is_due_again(notice, named_at, calls) {
+            (notice.status, notice.due) = (NoticeStatus::Pending, now);
+            (notice.attempts, notice.error) = (0, None);
+        }
+    }
+}
+
+/// When a person last named an address for the purchase's mail.
+fn address_named_at(machine: &Machine) -> Option<Timestamp> {
+    let named = machine.facts.iter().filter(|fact| {
+        let verb = fact.decision().map(|d| &d.verb);
+        matches!(verb, Some(Verb::Address { email }) if !email.is_empty())
+    });
+    named.map(|fact| fact.received).max()
+}
+
+/// Whether a mail that was refused for good goes to the address that a person named since: one with a key, or one that is
+/// still true. What a person addressed by itself (`resend --to`) went where it was to go.
+fn is_due_again(notice: &Notice, named_at: Option<Timestamp>, calls: &[DueNotice]) -> bool {
+    let still_true = || calls.iter().any(|c| c.is(notice) && c.skip.is_none());
+    notice.status == NoticeStatus::Undeliverable
+        && notice.to.is_none()
+        && named_at.is_some_and(|at| at > notice.at)
+        && (notice.kind == NoticeKind::LicenseIssued || still_true())
 }
 
 /// Where a notice goes, resolved when it is sent; one that a person addressed goes there.

@@ -10,4 +10,5 @@ mod repair;
 mod revoked;
 mod second;
 mod shop;
+mod sources;
 mod year;

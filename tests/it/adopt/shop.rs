@@ -267,8 +267,13 @@ impl Shop {
 
     /// A server for it, with further tables in its config.
     pub(super) async fn server_with(&self, tables: &str) -> TestApp {
+        self.server_as("", tables).await
+    }
+
+    /// The same, with further lines of its source.
+    pub(super) async fn server_as(&self, source: &str, tables: &str) -> TestApp {
         let source = format!(
-            "livemode = \"live\"\napi_key = \"{KEY}\"\napi_base = \"{}\"\n",
+            "livemode = \"live\"\napi_key = \"{KEY}\"\napi_base = \"{}\"\n{source}",
             self.base
         );
         TestApp::start(Setup {

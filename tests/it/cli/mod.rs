@@ -1,5 +1,6 @@
 //! The binary as somebody runs it.
 
+mod accounts;
 mod attention;
 mod backup;
 mod basics;

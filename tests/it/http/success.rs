@@ -160,6 +160,14 @@ async fn a_session_of_a_connected_account_is_found() {
     buy(&server, &event).await;
     let page = server.get(PATH).await;
     assert!(page.text.contains(KEY), "{}", page.text);
+    // Another account's session of the same id: nobody can tell who asks.
+    let mut event = paid();
+    event["account"] = json!("acct_1Other");
+    buy(&server, &event).await;
+    for path in [PATH, JSON] {
+        let page = server.get(path).await;
+        assert!(!page.text.contains(KEY), "{}", page.text);
+    }
     server.end().await;
 }
 

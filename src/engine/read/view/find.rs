@@ -1,5 +1,7 @@
 //! Which purchases a text leads to: an address, a key, an id.
 
+use std::collections::BTreeSet;
+
 use super::{machine, machines, walk};
 use crate::domain::fact::{Fact, FactBody, Item};
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
@@ -14,7 +16,7 @@ use crate::engine::write::working::Committed;
 use crate::store::{KeyRange, Read};
 
 /// Machines that an e-mail address, a license key or any id leads to, at most so many: by links first, else by looking through
-/// all.
+/// all. An id may be known in several of the scopes: each machine that it leads to is found.
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
@@ -32,15 +34,20 @@ pub fn find(
     {
         return Ok(vec![id]);
     }
+    let mut linked = BTreeSet::new();
     for scope in scopes {
         if let Some(id) = crate::engine::route::lookup(&Committed(reader), scope, text)? {
-            return Ok(vec![id]);
+            linked.insert(id);
+            continue;
         }
         let record: Option<EventRecord> =
             record::get(&Committed(reader), &key::event(scope, &EventId::from(text)))?;
         if let Some(Disposition::Applied(Some(id))) = record.map(|r| r.disposition) {
-            return Ok(vec![id]);
+            linked.insert(id);
         }
+    }
+    if !linked.is_empty() {
+        return Ok(linked.into_iter().take(max).collect());
     }
     let mut found = Vec::new();
     let wanted = text.to_lowercase();
@@ -57,7 +64,8 @@ pub fn find(
 /// More than this many hits are not listed for a person: the text is not telling enough.
 pub const FOUND_MAX: usize = 100;
 
-fn customers_with(reader: &dyn Read, email: &str) -> Result<Vec<CustomerId>, RecordError> {
+/// The customers of an address. An id alone is another customer's in another scope.
+fn customers_with(reader: &dyn Read, email: &str) -> Result<Vec<(Scope, CustomerId)>, RecordError> {
     let mut found = Vec::new();
     if email.contains('@') {
         walk(
@@ -71,7 +79,7 @@ fn customers_with(reader: &dyn Read, email: &str) -> Result<Vec<CustomerId>, Rec
                     .as_ref()
                     .is_some_and(|e| e.to_lowercase() == email)
                 {
-                    found.push(customer.id);
+                    found.push((key::scope_of(key), customer.id));
                 }
                 Ok(true)
             },
@@ -80,7 +88,7 @@ fn customers_with(reader: &dyn Read, email: &str) -> Result<Vec<CustomerId>, Rec
     Ok(found)
 }
 
-fn mentions(machine: &Machine, text: &str, lower: &str, customers: &[CustomerId]) -> bool {
+fn mentions(machine: &Machine, text: &str, lower: &str, customers: &[(Scope, CustomerId)]) -> bool {
     let folded = machine.folded(&Revisions::default(), Timestamp::from_ms(0));
     let contact = &folded.contact;
     let emails = [
@@ -89,6 +97,8 @@ fn mentions(machine: &Machine, text: &str, lower: &str, customers: &[CustomerId]
         &contact.decided_email,
         &contact.deliver_to,
     ];
+    let scope = machine.id.scope();
+    let is_one = |c: &CustomerId| customers.iter().any(|(s, id)| s == scope && id == c);
     let sent = machine.notices.iter().filter_map(|n| n.to.as_ref());
     emails
         .into_iter()
@@ -102,15 +112,26 @@ fn mentions(machine: &Machine, text: &str, lower: &str, customers: &[CustomerId]
         || contact
             .customer
             .as_ref()
-            .is_some_and(|c| c.as_str() == text || customers.contains(c))
+            .is_some_and(|c| c.as_str() == text || is_one(c))
+        || machine.object().as_str() == text
+        || is_of_account(machine.id.scope(), text)
         || machine
             .facts
             .iter()
             .any(|f| f.id.as_str() == text || is_about(f, text))
 }
 
-/// Whether a fact is of an object by which no purchase is linked: a refund, a dispute, an item.
+/// Whether a text names the connected account of a scope: `acct_1`, or `stripe/acct_1`.
+fn is_of_account(scope: &Scope, text: &str) -> bool {
+    let account = scope.account();
+    account.is_some_and(|a| a.as_str() == text || scope.to_string() == text)
+}
+
+/// Whether a fact is of an object, also of one by which no purchase is linked: a refund, a dispute, an item.
 fn is_about(fact: &Fact, id: &str) -> bool {
+    if fact.names().iter().any(|name| name.as_str() == id) {
+        return true;
+    }
     let is = |item: &Item| item.id.as_ref().is_some_and(|i| i.as_str() == id);
     match &fact.body {
         FactBody::Refund(refund) => refund.id.as_str() == id,
