@@ -21,15 +21,7 @@ pub(super) fn notices(
         .filter(|c| !c.deleted)
         .and_then(|c| c.email.as_deref());
     send_again(machine, calls, world.now);
-    for notice in machine
-        .notices
-        .iter_mut()
-        .filter(|n| n.status == NoticeStatus::NoAddress)
-    {
-        if recipient(notice, folded, on_record).is_some() {
-            (notice.status, notice.due) = (NoticeStatus::Pending, world.now);
-        }
-    }
+    find_recipients(machine, folded, on_record, world.now);
     for notice in machine.notices.iter_mut().filter(|n| n.status.is_open()) {
         let call = calls.iter().find(|c| c.is(notice));
         let carries_keys = notice.kind == NoticeKind::LicenseIssued;
@@ -87,6 +79,21 @@ pub(super) fn notices(
             error: None,
             skipped: skip.or((!world.abilities.sends_mail).then_some(Skipped::MailOff)),
         });
+    }
+}
+
+/// Makes due what had nobody to go to and has now.
+fn find_recipients(
+    machine: &mut Machine,
+    folded: &Folded,
+    on_record: Option<&str>,
+    now: Timestamp,
+) {
+    let lost = machine.notices.iter_mut();
+    for notice in lost.filter(|n| n.status == NoticeStatus::NoAddress) {
+        if recipient(notice, folded, on_record).is_some() {
+            (notice.status, notice.due) = (NoticeStatus::Pending, now);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod alerts_at_once;
+mod alerts_of_orders;
 mod backfill;
 mod backup;
 mod clock_trust;
