@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{Setup, TestApp, binary};
 use crate::support::purchase::{next_s, one_time, refund};
+use crate::support::wait::{PATIENCE, until};
 
 async fn connected() -> TestApp {
     TestApp::start(Setup {
@@ -103,7 +104,9 @@ async fn an_id_that_several_accounts_have_is_refused_by_orders() {
 async fn where_no_other_program_was_seen_no_key_is_said_to_be_made_again() {
     let app = connected().await;
     let resume = ["resume", "--source", "stripe", "--reason", "to be sure"];
-    let out = run(&app, &resume);
+    // Its door may open a moment before it answers commands.
+    let answered = async || Some(run(&app, &resume)).filter(|out| out.status.success());
+    let out = until("an answer", PATIENCE, answered).await;
     let said = String::from_utf8_lossy(&out.stderr);
     assert!(said.contains("nothing was held"), "{said}");
     assert!(!said.contains("made again"), "{said}");
