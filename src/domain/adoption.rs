@@ -78,6 +78,24 @@ impl Gap {
     }
 }
 
+/// What was missed in a gap is fetched in this part of its length, or within [`MISSED_TOLD_MAX`].
+const MISSED_TOLD_SHARE: i64 = 100;
+const MISSED_TOLD_MAX: Span = Span::from_minutes(10);
+
+/// From when on a license that somebody may have made is looked for: once what was missed in the latest gap had time to be
+/// fetched. Of a purchase with several items, one may have ended in the gap with its license: a look that knows only the
+/// beginning takes the working license of another item for it, and the end that is told next revokes that one.
+#[must_use]
+pub fn looks_from(gaps: &[Gap], now: Timestamp) -> Timestamp {
+    let fetched = |gap: &Gap| {
+        let share = Span::from_ms((gap.to - gap.from).ms() / MISSED_TOLD_SHARE);
+        gap.noted + share.min(MISSED_TOLD_MAX)
+    };
+    // A clock that was set back since has left instants that are no longer to come.
+    let known = gaps.last().filter(|gap| gap.noted <= now);
+    known.map_or(now, |gap| fetched(gap).max(now))
+}
+
 /// Adds a gap to those known, in the order in which they were noticed.
 pub fn add_gap(gaps: &mut Vec<Gap>, gap: Gap) {
     gaps.push(gap);
@@ -307,6 +325,29 @@ mod tests {
         assert_eq!((gap.from, gap.to, gap.noted), (s(400), s(1000), s(400)));
         assert!(began_before(&told(900, 401), Some(s(0)), &[gap]));
         assert!(!began_before(&told(1001, 1002), Some(s(0)), &[gap]));
+    }
+
+    #[test]
+    fn a_look_waits_until_what_a_gap_hid_could_be_fetched() {
+        let started = s(1_000_000);
+        let gap = |length: Span| [Gap::between(started - length, started)];
+        let month = Span::from_hours(24 * 30);
+        for (length, after, wait_s) in [
+            (Span::from_s(100), Span::ZERO, 1), // a start for an upgrade
+            (Span::from_hours(1), Span::ZERO, 36),
+            (month, Span::ZERO, 600),
+            (month, Span::from_s(599), 1), // until the same instant for everybody
+            (month, Span::from_s(601), 0),
+            (month, Span::from_s(-9), 0), // the clock was set back since
+        ] {
+            let now = started + after;
+            assert_eq!(
+                looks_from(&gap(length), now),
+                now + Span::from_s(wait_s),
+                "{length} {after}"
+            );
+        }
+        assert_eq!(looks_from(&[], s(7)), s(7));
     }
 
     #[test]
