@@ -178,7 +178,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     name_service(machine, world.brakes.service, world.under_way);
     let here = ServiceKind::named(world.brakes.service);
     let mut wanted = differences(machine, due, (world.abilities, here), world.now);
-    adoption::leave_margins(machine, due, world.now, &mut wanted);
+    adoption::leave_margins(machine, due, world, &mut wanted);
     if look_up::keys_wait(machine, folded, world).is_some() {
         wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
     }
