@@ -129,13 +129,25 @@ impl<'f> Course<'_, 'f> {
         let added = self.life.began.is_some()
             && self.life.trial_until.is_none_or(|known| known != trial_end);
         let gives = self.hands_out_trial(at) || added;
-        if !(runs && gives || ended_early) {
+        let just_over = self.hands_out_trial(at) && self.is_just_over(version, trial_end);
+        if !(runs && gives || ended_early || just_over) {
             return;
         }
-        if runs {
-            self.life.began = self.life.began.or(Some(at));
+        if runs || just_over {
+            self.life.began = self.life.began.or(Some(at.min(trial_end)));
         }
         self.life.trial_until = Some(trial_end);
+    }
+
+    /// Whether a trial that nothing told of while it ran ended where the running period begins: the first snapshot that was heard of is
+    /// of after it. What its license lasted for is known all the same, and a first failure finds something to keep.
+    fn is_just_over(&self, version: &Version<'_>, trial_end: Timestamp) -> bool {
+        let untold = self.life.trial_until.is_none() && self.life.paid.is_empty();
+        let begins = |i: &ItemThen| i.period.is_some_and(|(start, _)| start == trial_end);
+        untold
+            && trial_end <= version.at
+            && !self.objects.subscription.heard_from_its_beginning()
+            && version.items.iter().any(begins)
     }
 
     /// Rule 14: a licensed item that is added takes effect at once, before any invoice for it, while the running period is
