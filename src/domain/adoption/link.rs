@@ -86,6 +86,7 @@ pub fn link_found(machine: &mut Machine, found: &[FoundLicense], of: Linking<'_>
         .filter(|l| l.status != Some(GrantStatus::Revoked));
     let others: Vec<_> = usable.map(|l| l.key.clone()).collect();
     for (seat, license) in pairs {
+        close_creates(machine, seat, now);
         let number = number_of(machine, license);
         machine.last_number = machine.last_number.max(number);
         machine.grants.push(Grant {
@@ -98,6 +99,16 @@ pub fn link_found(machine: &mut Machine, found: &[FoundLicense], of: Linking<'_>
         machine.told.push(Report::new(now, finding));
     }
     linked
+}
+
+/// A create for a seat that has its license now is for nothing, and nobody is asked about it. One that was sent once is looked
+/// for first, as always.
+fn close_creates(machine: &mut Machine, seat: &SeatDue, now: Timestamp) {
+    let unsent = |a: &&mut Action| a.is_open() && a.act.creates() && a.attempts == 0;
+    let creates = machine.actions.iter_mut().filter(unsent);
+    for action in creates.filter(|a| is_for(a, seat)) {
+        (action.outcome, action.at) = (ActionOutcome::Superseded, now);
+    }
 }
 
 /// Takes out each seat with the license that was noted for it: by the item's own name first, then by others.
@@ -204,8 +215,10 @@ mod tests {
 
     use super::super::pairing::tests::{NOW, license, seat};
     use super::*;
+    use crate::domain::action::{Act, NewLicense, SeatId};
     use crate::domain::adoption::note_seats;
     use crate::domain::lifecycle::Kind;
+    use crate::domain::plan::Devices;
 
     /// A purchase after licenses were found for it: which item has which, and which wait.
     fn linked(
@@ -269,6 +282,33 @@ mod tests {
         let (held, waiting) = linked(&mut purchase(), &after, true, &noted);
         assert_eq!(held, ["yearly Y", "other M"]);
         assert_eq!(waiting, []);
+    }
+
+    #[test]
+    fn a_create_that_nobody_sent_is_for_nothing_once_its_seat_has_a_license() {
+        for (attempts, outcome) in [(0, ActionOutcome::Superseded), (1, ActionOutcome::Held)] {
+            let mut machine = purchase();
+            let act = Act::Create(NewLicense {
+                seat: SeatId {
+                    item: "monthly".into(),
+                    unit: 1,
+                },
+                app_id: None,
+                plan: None,
+                expires_at: None,
+                devices: Devices::Count(1),
+                keeps: None,
+            });
+            let mut create = Action::new(1, act, 1, NOW);
+            (create.outcome, create.held) = (ActionOutcome::Held, Some(Hold::Adoption));
+            create.attempts = attempts;
+            machine.actions.push(create);
+            let seats = [seat("monthly", 33, 1)];
+            let found = [license("M", 30, None)];
+            let (held, _) = linked(&mut machine, &seats, true, &found);
+            assert_eq!(held, ["monthly M"]);
+            assert_eq!(machine.actions[0].outcome, outcome, "{attempts}");
+        }
     }
 
     #[test]
