@@ -9,10 +9,11 @@ use super::read;
 use super::request::{ActionFilter, action_name};
 use super::response::{Response, changed};
 use crate::domain::action::Action;
+use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
-use crate::domain::operator::Order;
+use crate::domain::operator::{Order, is_tried};
 use crate::effects::services::Services;
 use crate::engine::input::Input;
 use crate::engine::read::view;
@@ -47,6 +48,10 @@ pub(super) async fn retry(
     };
     if let Some((machine, number)) = one {
         let machine = read::with_action(context, &machine, number, Order::Retry.takes()).await?;
+        let id = machine.clone();
+        context
+            .read(move |context| tried(context, &id, number))
+            .await?;
         context
             .submit(&machine, action_now(&machine, number))
             .await?;
@@ -80,6 +85,24 @@ fn action_now(machine: &MachineId, number: u32) -> Input {
         action: Some(number),
         order: Order::Retry,
     }
+}
+
+/// Makes sure that a retry is what an action waits for.
+fn tried(context: &Context, id: &MachineId, number: u32) -> Result<(), Failure> {
+    let machine = view::machine(context.handle.reader(), id)?;
+    let mut actions = machine.iter().flat_map(|m| &m.actions);
+    let held = actions.find(|a| a.id == number && !is_tried(a));
+    let Some(by) = held.and_then(|a| a.held.as_ref()).map(Hold::by) else {
+        return Ok(());
+    };
+    let why = Failure::input(format!("{id}#{number} is held by {}", by.as_str()));
+    Err(if by.is_settled_by_word() {
+        why.hint(format!(
+            "`keyward held approve {id}#{number} --reason …` lets it go"
+        ))
+    } else {
+        why.hint("`keyward held` says what ends that")
+    })
 }
 
 /// Makes sure that there is such a service.
@@ -129,7 +152,7 @@ fn open_of(context: &Context, machine: &Machine, what: &ActionFilter) -> Option<
     };
     let actions = machine.actions.iter();
     let actions = actions
-        .filter(|a| OPEN.contains(&a.outcome) && concerns(a))
+        .filter(|a| OPEN.contains(&a.outcome) && is_tried(a) && concerns(a))
         .map(|a| a.id)
         .collect::<Vec<_>>();
     let by_mail = match what {

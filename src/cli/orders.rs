@@ -61,7 +61,9 @@ pub(super) fn retry(config: &Path, args: &RetryArgs) -> Result<(), Failure> {
         let parts: Vec<String> = counts.into_iter().filter_map(counted).collect();
         let parts = parts.join(" and ");
         match (total, changed.machines.as_slice()) {
-            (0, _) => "nothing waits, is held or was refused".to_owned(),
+            (0, _) => {
+                "nothing waits for a try; `keyward held` lists what waits for a yes".to_owned()
+            }
             (1, machines) => format!("{parts} of {} is due now", machines.join(", ")),
             (_, [machine]) => format!("{parts} of {machine} are due now"),
             (_, machines) => format!("{parts} of {} purchases are due now", machines.len()),

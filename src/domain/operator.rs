@@ -139,7 +139,7 @@ fn carry_out_one(action: &mut Action, order: &Order, now: Timestamp) {
         }
         Order::Retry if action.outcome == ActionOutcome::Pending => action.due = now,
         // What the shop's orders or the guard hold is not let go with a list of other things.
-        Order::Retry if is_held_alone(action) => release(action, now),
+        Order::Retry if is_tried(action) => release(action, now),
         Order::Repair { author, reason, .. } if is_repaired(action) => {
             approve(action, now);
             action.cleared = Some(Cleared::Repair {
@@ -204,6 +204,13 @@ fn is_held_alone(action: &Action) -> bool {
             | Hold::OtherService { .. },
         ) => false,
     }
+}
+
+/// Whether a retry tries an action now. What a shop-wide order, the guard or an adoption holds waits for a yes of its own.
+#[must_use]
+pub fn is_tried(action: &Action) -> bool {
+    let takes = Order::Retry.takes().contains(&action.outcome);
+    takes && (action.outcome != ActionOutcome::Held || is_held_alone(action))
 }
 
 /// Whether a repair lets go what holds an action. What the shop's orders, the guard or a person hold stays held.

@@ -231,9 +231,21 @@ async fn the_guard_holds_what_is_beyond_its_limit() {
     app.restart().await;
     let seen = held(&app, 3).await;
     // A list of retries does not open it.
-    app.ask(&["retry", "--all"]);
+    let tried = app.ask(&["retry", "--all"]);
+    assert_eq!(tried["actions"], 0, "{tried:#}");
     held(&app, 3).await;
     let first = seen["rows"][0]["id"].as_str().unwrap();
+    let refused = std::process::Command::new(binary())
+        .args(["retry", first, "--config"])
+        .arg(app.config())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    let approves = format!("`keyward held approve {first} --reason …` lets it go");
+    assert!(
+        !refused.status.success() && said.contains(&approves),
+        "{said}"
+    );
     assert_eq!(seen["rows"][0]["held_by"], "guard");
     app.ask(&["held", "approve", first, "--reason", "looked at"]);
     held(&app, 2).await;
