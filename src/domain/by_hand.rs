@@ -7,7 +7,6 @@ use minicbor::{Decode, Encode};
 
 use super::action::{Act, Action, ActionOutcome, GrantStatus, Missing};
 use super::machine::{Grant, Machine};
-use super::plan::Devices;
 use super::reconcile::{Difference, read_again};
 use super::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
@@ -45,11 +44,6 @@ impl Sentence for Task<'_> {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.by_hand, self.act.sets_devices(), self.act.key()) {
             (ByHand::SetDevices, Some(devices), Some(key)) => {
-                let devices = match devices {
-                    Devices::Count(1) => "1 device".to_owned(),
-                    Devices::Count(n) => format!("{n} devices"),
-                    Devices::Unlimited => "unlimited devices".to_owned(),
-                };
                 write!(
                     f,
                     "set {devices} on the license {key:?} in AuthForge's dashboard; `keyward retry` then confirms it at once, \

@@ -1,5 +1,7 @@
 //! Plans: what a price stands for, as a template for licenses.
 
+use std::fmt;
+
 use minicbor::{Decode, Encode};
 
 use super::id::{AppId, PlanName, PolicyName, PriceId, ProductId};
@@ -71,6 +73,16 @@ pub enum Devices {
     /// Any number.
     #[n(1)]
     Unlimited,
+}
+
+impl fmt::Display for Devices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(1) => f.write_str("1 device"),
+            Self::Count(n) => write!(f, "{n} devices"),
+            Self::Unlimited => f.write_str("any number of devices"),
+        }
+    }
 }
 
 impl serde::Serialize for Devices {

@@ -58,9 +58,7 @@ pub fn machine(machine: &MachineView) -> String {
         let _ = writeln!(
             out,
             "  license {}  {}  {until}  ({plan}, {})",
-            license.seat,
-            license.status,
-            devices(license.devices)
+            license.seat, license.status, license.devices
         );
     }
     for report in &machine.reports {
@@ -68,16 +66,6 @@ pub fn machine(machine: &MachineView) -> String {
     }
     out.push('\n');
     out
-}
-
-/// Devices in words.
-#[must_use]
-pub fn devices(devices: crate::domain::plan::Devices) -> String {
-    match devices {
-        crate::domain::plan::Devices::Count(1) => "1 device".to_owned(),
-        crate::domain::plan::Devices::Count(n) => format!("{n} devices"),
-        crate::domain::plan::Devices::Unlimited => "any number of devices".to_owned(),
-    }
 }
 
 /// Everything that happened to a machine, merged by time.

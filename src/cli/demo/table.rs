@@ -6,7 +6,6 @@ use crate::cli::report;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, Keys, LicenseView, MachineView};
 use crate::server::Server;
-use crate::sim::timeline::devices;
 
 /// What became of each purchase, in the order of the stories.
 pub(super) fn table(server: &Server, now: Timestamp) -> Result<(), Failure> {
@@ -59,7 +58,7 @@ fn rows(title: &str, page: &MachineView) -> Vec<Vec<String>> {
 
 fn license(license: &LicenseView) -> Vec<String> {
     vec![
-        format!("{}, {}", license.status, devices(license.devices)),
+        format!("{}, {}", license.status, license.devices),
         license.key.clone().unwrap_or_default(),
         license
             .expires_at
