@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::request::EventFilter;
 use super::response::Response;
 use crate::domain::action::{Act, Action, ActionOutcome};
+use crate::domain::change::Change;
 use crate::domain::guard::name_of;
 use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::machine::Machine;
@@ -137,6 +138,9 @@ pub(super) struct ActionRow<'a> {
     service: &'a str,
     at: Timestamp,
     kind: &'static str,
+    /// What it would change, beside what the license service was last seen to have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would: Option<String>,
     seat: u32,
     outcome: &'static str,
     attempts: u32,
@@ -168,6 +172,7 @@ pub(super) fn row<'a>(context: &'a Context, machine: &Machine, action: &Action) 
         },
         at: action.at,
         kind: name_of(machine, action, context.handle.clock().now()),
+        would: Change::of(machine, action).map(|change| change.to_string()),
         seat: action.license,
         outcome: action.outcome.as_str(),
         attempts: action.attempts,

@@ -307,13 +307,16 @@ fn list(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
             a.id,
             a.service,
             a.kind,
+            a.would.unwrap_or_default(),
             since,
             by,
             a.error.unwrap_or_default(),
         ]
     });
     report::data(&report::table(
-        &["id", "service", "what", "since", "held by", "because"],
+        &[
+            "id", "service", "what", "would be", "since", "held by", "because",
+        ],
         rows.collect(),
     ));
     Ok(())

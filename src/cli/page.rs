@@ -160,6 +160,8 @@ pub(super) struct ActionRow {
     pub(super) id: String,
     pub(super) service: String,
     pub(super) kind: String,
+    #[serde(default)]
+    pub(super) would: Option<String>,
     pub(super) outcome: String,
     pub(super) attempts: u32,
     pub(super) error: Option<String>,

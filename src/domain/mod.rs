@@ -39,6 +39,7 @@ pub mod adoption; // licenses that exist although this store knows nothing of th
 pub(crate) mod alert; // what the operator is alerted to, and when
 pub(crate) mod attention; // what waits for a person, by its cause
 pub mod by_hand; // what a license service does not take is somebody's task
+pub(crate) mod change; // what an action would change, for whoever is asked for a yes
 pub(crate) mod context; // all that a decision depends on besides the machine
 pub mod decide; // the front door: what a machine must do next
 mod doubted; // a license that its service calls revoked, though nobody here ended it, is read again

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::adoption::ADOPTED_PREFIX;
+use crate::domain::change::Change;
 use crate::domain::hold::Hold;
 use crate::domain::holding::compare;
 use crate::domain::operator::{Order, carry_out};
@@ -67,6 +68,13 @@ fn live() -> Standing {
     Standing::Live { plan: None }
 }
 
+/// What the one action that is held would change.
+fn would_be(case: &Case) -> String {
+    let mut actions = case.machine.actions.iter();
+    let held = actions.find(|a| a.outcome == ActionOutcome::Held).unwrap();
+    Change::of(&case.machine, held).unwrap().to_string()
+}
+
 fn observed() -> Case {
     let mut case = Case::subscription(|_| {});
     case.since = Some(day(-100.0));
@@ -83,6 +91,8 @@ fn what_is_observed_is_held_and_others_licenses_are_taken_over() {
         .is("active:")
         .acts("")
         .mails("");
+    let new = format!("a license of the plan pro until {}", day(33.0));
+    assert_eq!(would_be(&case), new);
     // The old handler has made it by the time of the next comparison.
     case.there = Some((GrantStatus::Live, Some(day(30.0)), Devices::Count(3)));
     compare(&mut case.machine, case.now);
@@ -98,6 +108,8 @@ fn what_is_observed_is_held_and_others_licenses_are_taken_over() {
         .acts("create");
     case.renewed(50.0, "in_2", 30.0, 60.0)
         .holds(&[("extend_license", Hold::Observed)]);
+    let longer = format!("until {}, is until {}", day(63.0), day(30.0));
+    assert_eq!(would_be(&case), longer);
     case.order(51.0, live()).is("active: live 63").holds(&[]);
     case.renewed(60.0, "in_3", 60.0, 90.0)
         .is("active: live 93")
