@@ -134,6 +134,8 @@ pub enum Concern {
         trouble: ServiceTrouble,
         /// What it said.
         why: String,
+        /// The sources that use this one, where several services are called so; else none.
+        of: Vec<SourceName>,
     },
 }
 
@@ -375,7 +377,16 @@ impl Concern {
                 HeldBack::Service(service) => service.clone(),
                 HeldBack::Plan(plan) => format!("plan {plan}"),
             },
-            Self::ServiceGone { service, .. } => (*service).to_owned(),
+            Self::ServiceGone { service, of, .. } => service_of(service, of),
         }
     }
+}
+
+/// A service, told from others of its name by the sources that use it.
+fn service_of(service: &str, sources: &[SourceName]) -> String {
+    if sources.is_empty() {
+        return service.to_owned();
+    }
+    let sources: Vec<&str> = sources.iter().map(SourceName::as_str).collect();
+    format!("{service} of {}", sources.join(", "))
 }

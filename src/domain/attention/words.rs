@@ -235,11 +235,9 @@ impl Sentence for Concern {
                 f,
                 "nothing is taken, deliveries are answered 503, until there is room: {why}"
             ),
-            Self::ServiceGone {
-                service,
-                trouble,
-                why,
-            } => write!(f, "{service} {trouble}: {why}"),
+            Self::ServiceGone { trouble, why, .. } => {
+                write!(f, "{} {trouble}: {why}", self.about())
+            }
         }
     }
 }
