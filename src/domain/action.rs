@@ -99,6 +99,10 @@ pub struct Action {
     /// Since when it is held; `None`: it never was, or was by a version that did not keep it.
     #[n(17)]
     pub held_at: Option<Timestamp>,
+    /// Whether the new end that it sets was an earlier one when it was decided; `None`: it was not, or it sets none. The
+    /// license says so no more once it is done.
+    #[n(18)]
+    pub shortens: Option<bool>,
 }
 
 /// How far a refusal goes.
@@ -173,6 +177,7 @@ impl Action {
             service: None,
             refused: None,
             held_at: None,
+            shortens: None,
         }
     }
 
