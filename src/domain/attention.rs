@@ -10,7 +10,7 @@ mod words;
 pub use cause::AttentionCause;
 pub use machine::of_machine;
 
-use super::adoption::Class;
+use super::adoption::Differences;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
 use super::id::{EventId, MachineId, PlanName, Scope, SourceName};
@@ -103,8 +103,7 @@ pub enum Concern {
     /// The last audit found differences.
     AuditDiffers {
         source: SourceName,
-        /// How many of each class.
-        differs: Vec<(Class, u32)>,
+        found: Box<Differences>,
     },
     /// There is no proven backup of late, though one is made by schedule.
     Backup(BackupTrouble),
@@ -131,11 +130,11 @@ pub enum Concern {
     ServiceGone {
         /// What the operator calls it.
         service: &'static str,
+        /// The sources that use this one, where several services are called so; else none.
+        of: Vec<SourceName>,
         trouble: ServiceTrouble,
         /// What it said.
         why: String,
-        /// The sources that use this one, where several services are called so; else none.
-        of: Vec<SourceName>,
     },
 }
 
@@ -228,8 +227,8 @@ impl Attention {
         // Writing to a Vec cannot fail.
         let _ = match &self.concern {
             Concern::Found { finding, .. } => minicbor::encode(finding, &mut bytes),
-            // Other numbers are news.
-            Concern::AuditDiffers { differs, .. } => minicbor::encode(differs, &mut bytes),
+            // Others are news, also where they are as many.
+            Concern::AuditDiffers { found, .. } => minicbor::encode(found.code, &mut bytes),
             // One that answers again and refuses us is not mended by waiting.
             Concern::ServiceGone {
                 trouble: ServiceTrouble::Refusing | ServiceTrouble::NoCredits,

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::{ActionAttention, BackupTrouble, Concern, EndpointTrouble, HeldBack, ServiceTrouble};
-use crate::domain::adoption::Class;
 use crate::domain::finding::Finding;
 use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
@@ -69,6 +68,41 @@ impl Concern {
             Self::HeldBack { what, .. } => what.ended_by(),
             Self::StoreFull { .. } => "df -h".to_owned(),
             Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
+        }
+    }
+}
+
+impl Concern {
+    /// What belongs to it beyond its sentence, a line each.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        match self {
+            Self::AuditDiffers { source, found } => {
+                let mut lines: Vec<String> = found.first.iter().map(ToString::to_string).collect();
+                let more = found.more();
+                if more > 0 {
+                    lines.push(format!("and {more} more: keyward audit --source {source}"));
+                }
+                lines
+            }
+            Self::RefusedAction(_)
+            | Self::HeldAction { .. }
+            | Self::PaidWithoutKey { .. }
+            | Self::NoAddress { .. }
+            | Self::Undeliverable { .. }
+            | Self::Found { .. }
+            | Self::MachineHeld { .. }
+            | Self::Parked { .. }
+            | Self::BackfillFails { .. }
+            | Self::SignaturesFail { .. }
+            | Self::SourceSilent { .. }
+            | Self::Endpoint { .. }
+            | Self::OtherHandler { .. }
+            | Self::Backup(_)
+            | Self::Restored { .. }
+            | Self::HeldBack { .. }
+            | Self::StoreFull { .. }
+            | Self::ServiceGone { .. } => Vec::new(),
         }
     }
 }
@@ -162,16 +196,6 @@ fn say_held_back(
     }
 }
 
-fn say_differing(differs: &[(Class, u32)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let classes = differs.iter().map(|(class, n)| format!("{n} {class}"));
-    let classes: Vec<String> = classes.collect();
-    write!(
-        f,
-        "Stripe, the license service and this store differ: {}",
-        classes.join(", ")
-    )
-}
-
 impl Sentence for Concern {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let because = |f: &mut fmt::Formatter<'_>, why: &Option<String>| match why {
@@ -220,7 +244,10 @@ impl Sentence for Concern {
                     "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`",
                 ),
             },
-            Self::AuditDiffers { differs, .. } => say_differing(differs, f),
+            Self::AuditDiffers { found, .. } => write!(
+                f,
+                "Stripe, the license service and this store differ: {found}"
+            ),
             Self::OtherHandler { seen, .. } => write!(
                 f,
                 "old handler seen: {seen}. No key is made here until you have stopped it and say so"
