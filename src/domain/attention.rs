@@ -5,12 +5,14 @@
 
 mod cause;
 mod machine;
+mod sold;
 mod words;
 
 pub use cause::AttentionCause;
 pub use machine::of_machine;
 
 use super::adoption::Differences;
+use super::fact::Priced;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
 use super::id::{EventId, MachineId, PlanName, Scope, SourceName};
@@ -62,6 +64,8 @@ pub enum Concern {
     Found {
         machine: MachineId,
         finding: Finding,
+        /// As what it was sold, where no plan knows that.
+        prices: Vec<Priced>,
     },
     /// A purchase contradicts itself: nothing is done for it.
     MachineHeld { machine: MachineId, flaw: Flaw },

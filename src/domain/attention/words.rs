@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use super::sold::{config_lines, named};
 use super::{ActionAttention, BackupTrouble, Concern, EndpointTrouble, HeldBack, ServiceTrouble};
+use crate::domain::fact::Priced;
 use crate::domain::finding::Finding;
 use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
@@ -50,7 +52,9 @@ impl Concern {
             Self::Undeliverable { machine, .. } => {
                 format!("keyward address {machine} --to ADDRESS --reason …")
             }
-            Self::Found { machine, finding } => found_settled_by(machine, finding),
+            Self::Found {
+                machine, finding, ..
+            } => found_settled_by(machine, finding),
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),
             Self::Parked { .. } => "keyward events --parked".to_owned(),
             Self::BackfillFails { scope, .. } => {
@@ -85,12 +89,15 @@ impl Concern {
                 }
                 lines
             }
+            Self::Found { prices, .. } => config_lines(prices)
+                .iter()
+                .map(|line| format!("[[plan]] {line}"))
+                .collect(),
             Self::RefusedAction(_)
             | Self::HeldAction { .. }
             | Self::PaidWithoutKey { .. }
             | Self::NoAddress { .. }
             | Self::Undeliverable { .. }
-            | Self::Found { .. }
             | Self::MachineHeld { .. }
             | Self::Parked { .. }
             | Self::BackfillFails { .. }
@@ -196,6 +203,16 @@ fn say_held_back(
     }
 }
 
+fn say_unpriced(prices: &[Priced], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let named: Vec<String> = prices.iter().map(named).collect();
+    write!(
+        f,
+        "paid, but nothing to hand out: no plan names {}, and its metadata names no application; name it in a `[[plan]]` and \
+         `keyward reload`, or note the purchase",
+        named.join(", ")
+    )
+}
+
 impl Sentence for Concern {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let because = |f: &mut fmt::Formatter<'_>, why: &Option<String>| match why {
@@ -217,6 +234,7 @@ impl Sentence for Concern {
                 write!(f, "{} cannot be delivered", kind.as_str())?;
                 because(f, why)
             }
+            Self::Found { prices, .. } if !prices.is_empty() => say_unpriced(prices, f),
             Self::Found { finding, .. } => write!(f, "{finding}"),
             Self::MachineHeld { flaw, .. } => {
                 write!(
