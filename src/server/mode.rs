@@ -7,7 +7,6 @@ use crate::config::Mode;
 use crate::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
 use crate::engine::Handle;
 use crate::engine::read::attention::held_back;
-use crate::engine::record::restored;
 use crate::scheduler::jobs::{self, JobError};
 
 /// Orders what the config says, if that is news, and has what waits judged by it.
@@ -15,21 +14,22 @@ use crate::scheduler::jobs::{self, JobError};
 /// # Errors
 /// The store's, or that the engine takes nothing.
 pub async fn follow(handle: &Handle, mode: Mode, clock: &Clock) -> Result<(), JobError> {
-    observe_if_restored(handle).await?;
-    if let Some(what) = news(&handle.standing(), mode) {
-        let at = clock.now();
-        let reason = "`mode` in the config".to_owned();
-        handle
-            .order(StandingOrder {
-                what,
-                by: Author::Config,
-                reason,
-                at,
-            })
-            .await?;
-        jobs::wake_concerned(handle).await?;
-    } else if handle.standing().hold_anything() {
-        // An order that was given just before a kill may not have reached everything that waits.
+    let by_config = news(&handle.standing(), mode).map(|what| StandingOrder {
+        what,
+        by: Author::Config,
+        reason: "`mode` in the config".to_owned(),
+        at: clock.now(),
+    });
+    // A store that was put back is observed until somebody has looked: what the config said when the backup was made may have
+    // changed since, and that is no go-live. So the restore's own order comes last again.
+    let restore = by_config.as_ref().and_then(|_| of_restore(handle));
+    let orders: Vec<_> = by_config.into_iter().chain(restore).collect();
+    let any = !orders.is_empty();
+    for order in orders {
+        handle.order(order).await?;
+    }
+    // One that was given just before a kill may not have reached everything that waits.
+    if any || handle.standing().hold_anything() {
         jobs::wake_concerned(handle).await?;
     }
     let orders = handle.standing();
@@ -43,27 +43,11 @@ pub async fn follow(handle: &Handle, mode: Mode, clock: &Clock) -> Result<(), Jo
     Ok(())
 }
 
-/// A store that was put back from a backup is only observed until somebody has looked: what it would do may be done already.
-async fn observe_if_restored(handle: &Handle) -> Result<(), JobError> {
-    let Some(restored) = restored::read(handle)? else {
-        return Ok(());
-    };
-    let is_known = |o: &StandingOrder| o.by == Author::Restore && o.at >= restored.at;
-    if handle.standing().all().iter().any(is_known) {
-        return Ok(());
-    }
-    let order = StandingOrder {
-        what: Standing::Observe { plan: None },
-        by: Author::Restore,
-        reason: format!(
-            "restored from {}, which was made {}",
-            restored.from, restored.taken
-        ),
-        at: restored.at,
-    };
-    handle.order(order).await?;
-    jobs::wake_concerned(handle).await?;
-    Ok(())
+/// The order of a restore by which everything is only observed, where it is in force.
+fn of_restore(handle: &Handle) -> Option<StandingOrder> {
+    let orders = handle.standing();
+    let order = orders.observes(None);
+    order.filter(|o| o.by == Author::Restore).cloned()
 }
 
 /// What the mode orders that its last reading did not.

@@ -171,3 +171,44 @@ async fn readyz_says_that_nothing_is_sent() {
     app.ask(&["go-live", "--reason", "it was nothing"]);
     assert_eq!(observes().await, Value::Null);
 }
+
+/// What the config says of the mode may have changed since the backup was made: a restored store is observed all the same,
+/// until somebody has looked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_config_s_mode_is_no_go_live_of_a_restored_store() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let mut app = TestApp::start(Setup::with(&fake)).await;
+    let config = std::fs::read_to_string(app.config()).unwrap();
+    let with_mode = |mode: &str| format!("mode = \"{mode}\"\n{config}");
+    app.kill9();
+    std::fs::write(app.config(), with_mode("observe")).unwrap();
+    app.restart().await;
+    app.door().event(&one_time("Ada", next_s())).await;
+    held(&app, 1).await;
+    app.ask(&["go-live", "--reason", "the old handler is off"]);
+    keys_of(&fake, &["Ada"]).await;
+    quiet(&app).await;
+    let target = app.dir().join("one.backup");
+    let target = target.to_str().unwrap();
+    app.ask(&["backup", target]);
+    app.kill9();
+    std::fs::write(app.config(), with_mode("live")).unwrap();
+    let data = app.dir().join("data");
+    std::fs::rename(&data, app.dir().join("before")).unwrap();
+    app.ask(&["restore", target]);
+    for _ in 0..2 {
+        app.restart().await;
+        let waits = app.ask(&["attention"]).to_string();
+        assert!(waits.contains("\"restored\""), "{waits}");
+        app.kill9();
+    }
+    app.restart().await;
+    app.door().event(&one_time("Ben", next_s())).await;
+    held(&app, 1).await;
+    app.ask(&["go-live", "--reason", "looked at"]);
+    keys_of(&fake, &["Ada", "Ben"]).await;
+    app.kill9();
+    app.restart().await;
+    quiet(&app).await;
+    held(&app, 0).await;
+}
