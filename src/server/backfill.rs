@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use super::parts::Parts;
 use crate::clock::pause;
 use crate::domain::attention::{Attention, Concern};
+use crate::domain::hold::{Distrust, DistrustCause};
 use crate::domain::id::{Scope, SourceName};
 use crate::domain::time::{Span, Timestamp};
-use crate::effects::backfill::{BackfillError, OVERLAP, Progress, Walk};
+use crate::effects::backfill::{BackfillError, KEPT, OVERLAP, Progress, Walk};
 use crate::effects::services::Services;
 use crate::engine::Handle;
 use crate::engine::record::RecordError;
@@ -93,20 +94,24 @@ async fn run(
     stop: CancellationToken,
 ) {
     let Some(every) = every else { return };
-    let mut next = handle.clock().now();
+    // By the machine's own clock: the other one may be set back by days.
+    let (mut last, mut wait, mut known) = (handle.clock().measure(), Span::ZERO, None);
     loop {
-        let now = handle.clock().now();
-        if now >= next {
+        let held = handle.stops_held().map(|why| why.cause);
+        let anew = held.is_some() && held != known;
+        known = held;
+        if anew || last.span() >= wait {
+            last = handle.clock().measure();
             let again = tokio::select! {
                 () = stop.cancelled() => return,
                 again = round(&handle, &services, &state) => again,
             };
             let waited_for = handle.stops_held().is_some();
-            next = match again {
-                RoundDue::AtOnce => now,
-                RoundDue::Soon => now + SOON,
-                RoundDue::InTime if waited_for => now + SOON,
-                RoundDue::InTime => now + every,
+            wait = match again {
+                RoundDue::AtOnce => Span::ZERO,
+                RoundDue::Soon => SOON,
+                RoundDue::InTime if waited_for => SOON,
+                RoundDue::InTime => every,
             };
         }
         tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
@@ -134,11 +139,35 @@ async fn round(handle: &Handle, services: &Services, state: &Backfills) -> Round
         };
         for (scope, from) in scopes {
             let mut walk = Walk::new(scope, from, handle.clock().now());
-            let walked = walk.go_on(handle, account, READS_MAX, Progress::Kept).await;
-            next = next.max(note(state, &walk, walked, handle.clock().now()));
+            let progress = if is_wrong(handle) {
+                Progress::NotKept
+            } else {
+                Progress::Kept
+            };
+            let walked = walk.go_on(handle, account, READS_MAX, progress).await;
+            // The clock may have been set meanwhile.
+            let now = handle.clock().now();
+            let complete_to = (!is_wrong(handle)).then_some(walk.complete_to);
+            next = next.max(note(state, (&walk, complete_to), walked, now));
         }
     }
     next
+}
+
+/// Whether our clock may be wrong: how far the lists are known is not told by it then.
+fn is_wrong(handle: &Handle) -> bool {
+    let jumped = |why: Distrust| matches!(why.cause, DistrustCause::Jumped(_));
+    handle.stops_held().is_some_and(jumped) && !handle.clock_agrees()
+}
+
+/// Where a list is read from that is known up to an instant. One that lies ahead was told by a clock that was wrong: what is
+/// known is not, and everything that Stripe keeps is read.
+fn read_from(known: Option<Timestamp>, since: Timestamp, now: Timestamp) -> Timestamp {
+    match known {
+        Some(to) if to <= now => to - OVERLAP,
+        Some(_) => since.max(now - KEPT),
+        None => since,
+    }
 }
 
 /// The accounts to read in this round, each with where its list is read from.
@@ -148,11 +177,12 @@ fn scopes(
     state: &Backfills,
 ) -> Result<Vec<(Scope, Timestamp)>, RecordError> {
     let rules = handle.rules();
-    let since = rules.store_since.unwrap_or_else(|| handle.clock().now());
+    let now = handle.clock().now();
+    let since = rules.store_since.unwrap_or(now);
     let from = |scope: Scope| {
         let kept = server::backfilled(handle.reader(), &scope)?;
         state.scopes().entry(scope.clone()).or_default();
-        Ok::<_, RecordError>((scope, kept.map_or(since, |to| to - OVERLAP)))
+        Ok::<_, RecordError>((scope, read_from(kept, since, now)))
     };
     let mut connected = Vec::new();
     if rules.source(source).connect {
@@ -171,7 +201,7 @@ fn scopes(
 /// Keeps what came of a walk, and says it where it is news.
 fn note(
     state: &Backfills,
-    walk: &Walk,
+    (walk, complete_to): (&Walk, Option<Timestamp>),
     walked: Result<(), BackfillError>,
     now: Timestamp,
 ) -> RoundDue {
@@ -186,8 +216,9 @@ fn note(
     match walked {
         Ok(()) => {
             kept.failed = None;
-            kept.complete_to = kept.complete_to.max(Some(walk.complete_to));
-            if walk.is_over() {
+            kept.complete_to = kept.complete_to.filter(|to| *to <= now).max(complete_to);
+            // One of which nothing is kept would begin anew.
+            if walk.is_over() || complete_to.is_none() {
                 RoundDue::InTime
             } else {
                 RoundDue::AtOnce
@@ -205,6 +236,25 @@ fn note(
             } else {
                 RoundDue::Soon
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_wrong_clock_called_known_is_read_again() {
+        let day = |n: i64| Timestamp::from_s(n * 86_400);
+        let now = day(100);
+        for (known, since, from) in [
+            (Some(day(99)), day(10), day(99) - OVERLAP),
+            (None, day(10), day(10)),
+            (Some(day(117)), day(10), day(70)), // a clock that was ahead
+            (Some(day(117)), day(90), day(90)),
+        ] {
+            assert_eq!(read_from(known, since, now), from);
         }
     }
 }

@@ -62,10 +62,12 @@ pub(super) async fn run(
         let trouble = (known.since, EndpointTrouble::Disabled);
         endpoints.all().insert(known.source.clone(), trouble);
     }
-    let mut next = handle.clock().now();
+    // By the machine's own clock: the other one may be set back by days.
+    let (mut last, mut wait) = (handle.clock().measure(), Span::ZERO);
     loop {
-        let now = handle.clock().now();
-        if now >= next {
+        if last.span() >= wait {
+            last = handle.clock().measure();
+            let now = handle.clock().now();
             for (source, account) in services.stripe_map() {
                 let url = config.webhook_url(source);
                 let asked = tokio::select! {
@@ -84,7 +86,7 @@ pub(super) async fn run(
             }
             keep(&handle, &endpoints, &mut kept).await;
             let wrong = !endpoints.all().is_empty();
-            next = now + if wrong { ASK_AGAIN } else { ASK_EVERY };
+            wait = if wrong { ASK_AGAIN } else { ASK_EVERY };
         }
         tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
     }

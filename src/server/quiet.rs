@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use super::kept::keep_troubles;
-use crate::clock::pause;
+use crate::clock::{Passed, pause};
 use crate::domain::adoption::Gap;
 use crate::domain::attention::{Attention, Concern};
 use crate::domain::id::SourceName;
@@ -72,11 +72,14 @@ pub(super) async fn run(
         let ours = known.map(|known| away(&handle.gaps(), known.last, start));
         source.begin(known, ours.unwrap_or_default(), failing, start);
     }
-    let (mut due, mut next_fold, mut next_keep) = (DueEvents::new(), start, start);
+    let (mut due, mut folded, mut noted) = (DueEvents::new(), None, None);
+    // By the machine's own clock: the other one may be set back by days.
+    let is_due =
+        |last: &Option<Passed>, every: Span| last.as_ref().is_none_or(|last| last.span() >= every);
     let mut kept_failing = failing;
     loop {
         let now = handle.clock().now();
-        if now >= next_fold {
+        if is_due(&folded, FOLD_EVERY) {
             let collected = tokio::select! {
                 () = stop.cancelled() => return,
                 collected = collect(&handle, now) => collected,
@@ -85,16 +88,16 @@ pub(super) async fn run(
                 Ok(collected) => due = collected,
                 Err(error) => tracing::error!(%error, "what Stripe must tell of cannot be read"),
             }
-            next_fold = now + FOLD_EVERY;
+            folded = Some(handle.clock().measure());
         }
         let rhythms = judge(&signals, &silences, &due, &handle.gaps(), now);
-        if now >= next_keep && rhythms != kept {
+        if is_due(&noted, KEEP_EVERY) && rhythms != kept {
             let record = ServerRecord::Rhythms(rhythms.clone());
             // What is not taken now is kept a minute later.
             if handle.submit_waiting(Input::Keep(record)).await.is_ok() {
                 kept = rhythms;
             }
-            next_keep = now + KEEP_EVERY;
+            noted = Some(handle.clock().measure());
         }
         keep_failing(&handle, &signals, &mut kept_failing).await;
         tokio::select! { () = stop.cancelled() => break, () = pause(LOOK_EVERY) => {} }

@@ -147,8 +147,12 @@ enum BreakerState {
         failing: Option<Failing>,
         flow: Option<u32>,
     },
-    /// None goes before `until`.
-    Open { until: Timestamp, wait: Span },
+    /// None goes before `until`, nor longer than it was meant from `since` on: a wall clock may be set back.
+    Open {
+        since: Timestamp,
+        until: Timestamp,
+        wait: Span,
+    },
     /// One goes; its answer decides.
     Trial { wait: Span },
 }
@@ -181,11 +185,13 @@ impl Breaker {
     /// Whether a call may be made now. After [`Gate::Go`] it counts as under way until it is reported.
     pub fn ask(&mut self, now: Timestamp) -> Gate {
         let patience_ends = self.last_go + self.settings.answer_within;
-        if now >= patience_ends {
+        if !(self.last_go..patience_ends).contains(&now) {
             self.out = 0;
         }
         let limit = match self.state {
-            BreakerState::Open { until, .. } if now < until => return Gate::Until(until),
+            BreakerState::Open { since, until, .. } if (since..until).contains(&now) => {
+                return Gate::Until(until);
+            }
             BreakerState::Open { wait, .. } => {
                 self.state = BreakerState::Trial { wait };
                 self.out = 0;
@@ -215,7 +221,8 @@ impl Breaker {
             }
             CallResult::Slow { after } => match self.state {
                 // Calls that were under way together are one sign, not many.
-                BreakerState::Open { until, wait } => BreakerState::Open {
+                BreakerState::Open { since, until, wait } => BreakerState::Open {
+                    since,
                     until: until.max(now + after.unwrap_or(Span::ZERO)),
                     wait,
                 },
@@ -266,7 +273,11 @@ impl Breaker {
     /// A person says that it is mended: the next call is the trial.
     pub fn release(&mut self, now: Timestamp) {
         if let BreakerState::Open { wait, .. } = self.state {
-            self.state = BreakerState::Open { until: now, wait };
+            self.state = BreakerState::Open {
+                since: now,
+                until: now,
+                wait,
+            };
         }
     }
 
@@ -336,6 +347,7 @@ impl Breaker {
 
     fn open(&self, now: Timestamp, span: Span, wait: Span) -> BreakerState {
         BreakerState::Open {
+            since: now,
             until: now + span,
             wait,
         }

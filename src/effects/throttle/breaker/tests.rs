@@ -193,3 +193,13 @@ fn what_only_a_person_can_mend_is_tried_rarely_or_when_told() {
     b.heard(CallResult::Good, at(606));
     assert_eq!(b.open_until(), None);
 }
+
+#[test]
+fn a_clock_that_is_set_back_keeps_it_open_no_longer() {
+    let mut b = opened();
+    assert_eq!(b.ask(at(-1)), Gate::Go);
+    // So does a trial that is never reported.
+    let mut b = opened();
+    assert_eq!(b.ask(at(1)), Gate::Go);
+    assert_eq!(b.ask(at(-1)), Gate::Go);
+}
