@@ -157,12 +157,11 @@ impl Tasks {
             ..
         } = parts;
         let counts: Arc<Counts> = Arc::default();
-        let (notifiers, jumps) = parts.notifiers(&counts);
+        let notifiers = parts.notifiers(&counts);
         let catch_up = config.time.catch_up;
         let guard = guard::run(
             handle.clone(),
             heartbeat,
-            jumps,
             (catch_up, Arc::clone(backfills)),
             stop.clone(),
         );

@@ -6,7 +6,6 @@
 
 pub mod jobs;
 mod runs;
-mod watchdog;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, pause};
 use crate::config::Config;
+use crate::domain::time::Span;
 use crate::engine::Handle;
 use crate::engine::backup::{Backups, Schedule};
 use crate::engine::read::counts::Counts;
@@ -25,6 +25,12 @@ use jobs::{Cursor, JobError};
 use runs::{RunNews, Runs};
 
 pub use runs::Run;
+
+/// How often the watchdog looks, on the monotonic clock: tokio-cron-scheduler goes by the wall clock, and one that is set back by
+/// an hour silences every job for an hour.
+const LOOK_EVERY: Span = Span::from_s(2);
+/// A bell may be late by this much: the scheduler's own 500 ms, and a machine under load.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// The jobs, as one table: [`Job::cron`] says when, `Worker::work` what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +98,6 @@ impl Job {
 pub struct Notifiers {
     /// Something is due: for the dispatcher.
     pub due: Arc<Notify>,
-    /// Told by how much the wall clock jumped.
-    pub jumped: Arc<dyn Fn(crate::domain::time::Span) + Send + Sync>,
     /// Upkeep of the metrics, which live in another module.
     pub upkeep: Arc<dyn Fn() + Send + Sync>,
     /// The nightly audit is due.
@@ -119,7 +123,6 @@ impl Default for Notifiers {
         let counts = Arc::default();
         Self {
             due: Arc::new(Notify::new()),
-            jumped: Arc::new(|_| {}),
             upkeep: Arc::new(|| {}),
             audit: Arc::default(),
             counts,
@@ -186,10 +189,9 @@ pub async fn start(
             tokio::select! { () = stop.cancelled() => {} () = worker.run(&wake, &runs, &rhythm) => {} }
         });
     }
-    let (watched, ended, clock) = (Arc::clone(&runs), stop.clone(), handle.clock().clone());
-    let theirs = notifiers.clone();
+    let (watched, ended) = (Arc::clone(&runs), stop.clone());
     tasks.spawn(async move {
-        tokio::select! { () = ended.cancelled() => {} () = watch(&watched, &wakes, &clock, &theirs) => {} }
+        tokio::select! { () = ended.cancelled() => {} () = watch(&watched, &wakes) => {} }
     });
     if let Err(error) = cron.start().await {
         let _ = cron.shutdown().await;
@@ -332,25 +334,11 @@ impl Rhythm {
     }
 }
 
-async fn watch(
-    runs: &Runs,
-    wakes: &[Arc<Notify>; Job::ALL.len()],
-    clock: &Clock,
-    notifiers: &Notifiers,
-) {
-    let mut jumps = watchdog::JumpWatch::new(clock);
+async fn watch(runs: &Runs, wakes: &[Arc<Notify>; Job::ALL.len()]) {
     loop {
-        pause(watchdog::LOOK_EVERY).await;
-        if let Some(jump) = jumps.look(clock) {
-            (notifiers.jumped)(jump);
-            let seconds = jump.ms() / 1000;
-            tracing::warn!(
-                seconds,
-                "the wall clock jumped: check NTP, and whether this machine was asleep"
-            );
-        }
+        pause(LOOK_EVERY).await;
         for (job, wake) in Job::ALL.into_iter().zip(wakes) {
-            if runs.is_silent(job, watchdog::SLACK) {
+            if runs.is_silent(job, SLACK) {
                 wake.notify_one();
             }
         }

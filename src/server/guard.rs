@@ -3,14 +3,13 @@
 //! The hold ends when a verified delivery has confirmed our clock, and `catch_up` has passed since it began or every event that
 //! Stripe made until then was read from its list. The operator can release a single stop before (`keyward retry`).
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use std::sync::Arc;
 
 use super::StartError;
 use super::backfill::Backfills;
-use crate::clock::pause;
+use crate::clock::{Passed, pause};
 use crate::domain::action::ActionOutcome;
 use crate::domain::adoption::Gap;
 use crate::domain::hold::{Distrust, DistrustCause, Hold};
@@ -27,10 +26,8 @@ use crate::store::{Batch, Commit};
 
 /// A heartbeat that is older at the start means an outage; one is kept each minute.
 const AWAY_MAX: Span = Span::from_minutes(10);
-/// A wall clock that moved by more against the monotonic one jumped.
-const JUMP_MAX: Span = Span::from_minutes(2);
-/// How often it is looked whether the hold can end.
-const LOOK_EVERY: Span = Span::from_s(5);
+/// How often it is looked whether the clock jumped, and whether the hold can end.
+const LOOK_EVERY: Span = Span::from_s(2);
 
 /// Keeps the time since the last heartbeat, or since the store's beginning, as one of which the store knows nothing.
 ///
@@ -67,62 +64,64 @@ fn away(handle: &Handle, heartbeat: Option<Timestamp>) -> Option<DistrustCause> 
 pub(super) fn hold_at_start(handle: &Handle, heartbeat: Option<Timestamp>, catch_up: Span) {
     if let Some(cause) = away(handle, heartbeat) {
         let until = handle.clock().now() + catch_up;
-        handle.hold_stops(Some(Distrust { cause, until }));
+        handle.hold_stops(Distrust { cause, until });
     }
+}
+
+/// A hold that goes on.
+struct Doubt {
+    /// Since when.
+    began: Timestamp,
+    /// How long it is since: by the machine's own clock, for the other one cannot be trusted.
+    lasts: Passed,
 }
 
 /// Holds stops while time cannot be trusted, until the token is cancelled.
 pub(super) async fn run(
     handle: Handle,
     heartbeat: Option<Timestamp>,
-    mut jumps: mpsc::Receiver<Span>,
-    catch_up: (Span, Arc<Backfills>),
+    (catch_up, backfills): (Span, Arc<Backfills>),
     stop: CancellationToken,
 ) {
-    let mut cause = away(&handle, heartbeat);
+    let mut doubt = away(&handle, heartbeat).map(|cause| hold(&handle, cause, catch_up));
     loop {
-        if let Some(cause) = cause.take() {
-            hold(&handle, cause, &catch_up, &stop).await;
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            jump = jumps.recv() => match jump {
-                Some(jump) => {
-                    note_jump(&handle, jump).await;
-                    cause = (jump.ms().abs() > JUMP_MAX.ms()).then_some(DistrustCause::Jumped(jump));
-                }
-                None => return,
+        for (jump, doubts) in handle.take_jumps() {
+            note_jump(&handle, jump).await;
+            if doubts {
+                doubt = Some(hold(&handle, DistrustCause::Jumped(jump), catch_up));
             }
         }
+        let told_of_all = |d: &Doubt| d.lasts.span() >= catch_up || backfills.covers(d.began);
+        let over = doubt.as_ref().is_some_and(told_of_all) && handle.clock_agrees();
+        if over && handle.release_stops() {
+            doubt = None;
+            tracing::info!("time is trusted again: stops that were held go ahead");
+            release(&handle).await;
+        }
+        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
     }
 }
 
 /// What the clock jumped over is a gap: the machine slept, or was put back to an earlier state with its clock.
 async fn note_jump(handle: &Handle, jump: Span) {
+    let seconds = jump.ms() / 1000;
+    tracing::warn!(
+        seconds,
+        "the wall clock jumped: check NTP, and whether this machine was asleep"
+    );
     let now = handle.clock().now();
     if let Err(error) = handle.note_gap(Gap::between(now - jump, now)).await {
         tracing::error!(%error, "a jump of the clock could not be noted");
     }
 }
 
-async fn hold(
-    handle: &Handle,
-    cause: DistrustCause,
-    (catch_up, backfills): &(Span, Arc<Backfills>),
-    stop: &CancellationToken,
-) {
-    let began = handle.clock().now();
-    let until = began + *catch_up;
+fn hold(handle: &Handle, cause: DistrustCause, catch_up: Span) -> Doubt {
+    let (began, lasts) = (handle.clock().now(), handle.clock().measure());
+    let until = began + catch_up;
     handle.doubt_clock();
-    handle.hold_stops(Some(Distrust { cause, until }));
+    handle.hold_stops(Distrust { cause, until });
     tracing::warn!(%until, "{cause}: nobody is stopped by time alone until payments had time to be told of");
-    let told_of_all = || handle.clock().now() >= until || backfills.covers(began);
-    while !told_of_all() || !handle.clock_agrees() {
-        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
-    }
-    handle.hold_stops(None);
-    tracing::info!("time is trusted again: stops that were held go ahead");
-    release(handle).await;
+    Doubt { began, lasts }
 }
 
 /// Wakes every machine with a stop that was held.

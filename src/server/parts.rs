@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::backfill::Backfills;
@@ -12,7 +12,6 @@ use super::quiet::Silences;
 use super::watch;
 use crate::config::Config;
 use crate::domain::attention::{Attention, Concern, Shortage};
-use crate::domain::time::Span;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
 use crate::engine::backup::{Backups, Schedule};
@@ -22,9 +21,6 @@ use crate::http;
 use crate::http::signals::{self, Signals};
 use crate::scheduler::{Notifiers, Scheduler};
 use crate::store::FullCause;
-
-/// Jumps of the clock that wait to be looked at.
-const JUMPS_MAX: usize = 4;
 
 /// The parts.
 pub(super) struct Parts {
@@ -116,21 +112,15 @@ impl Parts {
         }
     }
 
-    /// What the scheduler rings for, and where jumps of the clock are heard.
-    pub(super) fn notifiers(&self, counts: &Arc<Counts>) -> (Notifiers, mpsc::Receiver<Span>) {
-        let (jumped, jumps) = mpsc::channel(JUMPS_MAX);
-        let notifiers = Notifiers {
+    /// What the scheduler rings for.
+    pub(super) fn notifiers(&self, counts: &Arc<Counts>) -> Notifiers {
+        Notifiers {
             due: Arc::clone(&self.due),
-            // A full channel has jumps enough that are not looked at yet.
-            jumped: Arc::new(move |jump| {
-                let _ = jumped.try_send(jump);
-            }),
             upkeep: Arc::new(http::metrics::upkeep),
             audit: Arc::default(),
             counts: Arc::clone(counts),
             backups: self.by_schedule(),
-        };
-        (notifiers, jumps)
+        }
     }
 
     /// The scheduler's last runs and the services, as `/readyz` shows them.

@@ -13,10 +13,10 @@ use super::handle::{Full, Handle, Job, SubmitError};
 use super::outbox::{Attempted, Outbox};
 use super::parked::ParkedNames;
 use super::transaction::{Alert, Transaction, TxContext};
+use super::trust::Trust;
 use super::working::{Committed, Working};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::adoption::Gap;
-use crate::domain::hold::Distrust;
 use crate::domain::standing::StandingOrders;
 use crate::engine::input::{Receipt, Rules};
 use crate::engine::record::{RecordError, gaps, standing};
@@ -73,7 +73,7 @@ pub fn start(
     let rules = Arc::new(ArcSwap::from_pointee(rules));
     let full = Arc::new(ArcSwapOption::empty());
     let broken = Arc::new(AtomicBool::new(false));
-    let stops_held = Arc::new(ArcSwapOption::empty());
+    let trust = Arc::new(Trust::new(clock));
     let gaps = Arc::new(ArcSwap::from_pointee(
         gaps::read(&Committed(reader.as_ref())).map_err(std::io::Error::other)?,
     ));
@@ -87,11 +87,10 @@ pub fn start(
         store,
         reader: Arc::clone(&reader),
         rules: Arc::clone(&rules),
-        clock: clock.clone(),
+        trust: Arc::clone(&trust),
         ring,
         full: Arc::clone(&full),
         broken: Arc::clone(&broken),
-        stops_held: Arc::clone(&stops_held),
         gaps: Arc::clone(&gaps),
         standing: Arc::clone(&standing),
         live_licenses: Arc::clone(&live_licenses),
@@ -109,12 +108,10 @@ pub fn start(
             rules,
             full,
             broken,
-            stops_held,
-            clock_agrees: Arc::default(),
+            trust,
             gaps,
             standing,
             live_licenses,
-            clock,
         },
         Committer(thread),
     ))
@@ -125,12 +122,11 @@ struct Writer {
     store: Box<dyn Commit>,
     reader: Arc<dyn Read>,
     rules: Arc<ArcSwap<Rules>>,
-    clock: Clock,
+    trust: Arc<Trust>,
     ring: watch::Sender<u64>,
     full: Arc<ArcSwapOption<Full>>,
     /// Set before anybody hears that nothing is taken any more.
     broken: Arc<AtomicBool>,
-    stops_held: Arc<ArcSwapOption<Distrust>>,
     gaps: Arc<ArcSwap<Vec<Gap>>>,
     standing: Arc<ArcSwap<StandingOrders>>,
     live_licenses: Arc<AtomicU64>,
@@ -172,9 +168,10 @@ impl Writer {
             let mut working = Working::with_parked(reader.as_ref(), &mut self.parked);
             let mut answers = Vec::with_capacity(GATHER_MAX);
             let (mut alerts, mut attempted) = (Vec::new(), Vec::new());
-            let (at, gaps) = (self.clock.now(), self.gaps.load_full());
-            let standing = self.standing.load_full();
-            let stops_held = self.stops_held.load().as_deref().copied();
+            // Before anything is decided by it: a clock that jumped holds stops.
+            let at = self.trust.now();
+            let (gaps, standing) = (self.gaps.load_full(), self.standing.load_full());
+            let stops_held = self.trust.stops_held();
             let now = TxContext {
                 rules: &rules,
                 at,
@@ -223,7 +220,9 @@ impl Writer {
     /// Notes that nothing can be written at present, and tells it once.
     fn is_full(&self, cause: FullCause) {
         let known = self.full.load_full();
-        let since = known.as_ref().map_or(self.clock.now(), |full| full.since);
+        let since = known
+            .as_ref()
+            .map_or(self.trust.clock().now(), |full| full.since);
         if known.is_none() {
             tracing::error!(
                 "nothing is taken, and deliveries are answered 503 until there is room: {}",
@@ -240,7 +239,7 @@ impl Writer {
             return;
         }
         if let Some(full) = self.full.swap(None) {
-            let span = self.clock.now() - full.since;
+            let span = self.trust.clock().now() - full.since;
             tracing::info!("there is room again, and deliveries are taken, after {span}");
         }
     }
@@ -273,7 +272,7 @@ impl Writer {
                     .iter()
                     .filter(|(_, value)| value.is_some())
                     .map(|(key, _)| key.as_slice());
-                self.outbox.put(put, attempted, self.clock.now());
+                self.outbox.put(put, attempted, self.trust.clock().now());
                 Ok(())
             }
             Err(CommitError::Full(cause)) => {

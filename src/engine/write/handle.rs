@@ -9,6 +9,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::outbox::{Collected, Outbox, Slots};
+use super::trust::Trust;
 use super::working::Committed;
 use crate::clock::Clock;
 use crate::domain::action::Action;
@@ -29,9 +30,6 @@ pub struct Full {
     /// What.
     pub cause: FullCause,
 }
-
-/// Two clocks that are no further apart agree: a delivery takes seconds, a wrong clock is minutes off.
-const CLOCKS_APART_MAX: Span = Span::from_minutes(2);
 
 /// Why an input got no receipt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,12 +60,10 @@ pub struct Handle {
     pub(super) rules: Arc<ArcSwap<Rules>>,
     pub(super) full: Arc<ArcSwapOption<Full>>,
     pub(super) broken: Arc<AtomicBool>,
-    pub(super) stops_held: Arc<ArcSwapOption<Distrust>>,
-    pub(super) clock_agrees: Arc<AtomicBool>,
+    pub(super) trust: Arc<Trust>,
     pub(super) gaps: Arc<ArcSwap<Vec<Gap>>>,
     pub(super) standing: Arc<ArcSwap<StandingOrders>>,
     pub(super) live_licenses: Arc<AtomicU64>,
-    pub(super) clock: Clock,
 }
 
 impl Handle {
@@ -134,33 +130,44 @@ impl Handle {
         self.rules.store(Arc::new(rules));
     }
 
-    /// From now on nobody is stopped by time alone; `None`: nothing speaks against it any more.
-    pub fn hold_stops(&self, why: Option<Distrust>) {
-        self.stops_held.store(why.map(Arc::new));
+    /// From now on nobody is stopped by time alone.
+    pub fn hold_stops(&self, why: Distrust) {
+        self.trust.hold_stops(Some(why));
+    }
+
+    /// Lets stops go ahead again, unless the clock jumped anew and nobody has taken that yet. Whether it did so.
+    #[must_use]
+    pub fn release_stops(&self) -> bool {
+        self.trust.release_stops()
     }
 
     /// Why nobody is stopped by time alone at present.
     #[must_use]
     pub fn stops_held(&self) -> Option<Distrust> {
-        self.stops_held.load().as_deref().copied()
+        self.trust.stops_held()
+    }
+
+    /// Takes out by how much the clock jumped, each time since this was last done, and whether it is doubted for that: then
+    /// stops are held since it was noticed.
+    #[must_use]
+    pub fn take_jumps(&self) -> Vec<(Span, bool)> {
+        self.trust.take_jumps()
     }
 
     /// Notes whether a provider's clock, as a verified delivery shows it, agrees with ours.
     pub fn note_clock(&self, signed: Timestamp, received: Timestamp) {
-        let apart = (received - signed).ms().abs();
-        if apart <= CLOCKS_APART_MAX.ms() && !self.clock_agrees.load(Ordering::Relaxed) {
-            self.clock_agrees.store(true, Ordering::Relaxed);
-        }
+        self.trust.note_clock(signed, received);
     }
 
     /// Trusts our clock no longer, until a verified delivery confirms it anew.
     pub fn doubt_clock(&self) {
-        self.clock_agrees.store(false, Ordering::Relaxed);
+        self.trust.doubt_clock();
     }
 
     /// Whether a verified delivery has confirmed our clock since it was last doubted.
+    #[must_use]
     pub fn clock_agrees(&self) -> bool {
-        self.clock_agrees.load(Ordering::Relaxed)
+        self.trust.clock_agrees()
     }
 
     /// Notes a time of which the store has no memory, for good.
@@ -235,6 +242,7 @@ impl Handle {
     /// Whether something holds work back at present: time that cannot be trusted, or an order of the shop's.
     #[must_use]
     pub fn holds_back(&self) -> bool {
+        let _ = self.trust.now();
         self.stops_held().is_some() || self.standing.load().hold_anything()
     }
 
@@ -246,13 +254,13 @@ impl Handle {
     /// Whether a create must not be sent before its machine was looked at anew: a gap was noticed since it was decided.
     #[must_use]
     pub fn is_doubtful(&self, create: &Action) -> bool {
-        adoption::is_doubtful(create, &self.gaps.load(), self.clock.now())
+        adoption::is_doubtful(create, &self.gaps.load(), self.trust.now())
     }
 
     /// The engine's clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        self.trust.clock()
     }
 
     /// Inputs that wait.

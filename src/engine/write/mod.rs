@@ -16,5 +16,6 @@ pub mod parked;
 mod settling;
 mod taking_in;
 pub mod transaction;
+mod trust;
 mod unheard;
 pub mod working;

@@ -1,4 +1,5 @@
 //! What the engine hands on.
 
 mod golden;
+mod jumps;
 mod outbox;

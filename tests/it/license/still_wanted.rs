@@ -35,7 +35,7 @@ async fn a_stop_that_waited_is_not_sent_once_the_clock_is_in_doubt() {
         cause: DistrustCause::Jumped(Span::from_hours(5)),
         until: NOW + Span::from_days(2),
     };
-    shop.running().handle.hold_stops(Some(jumped));
+    shop.running().handle.hold_stops(jumped);
     shop.fake.switch(|faults| faults.limited_pct = 0);
     let sent = shop.fake.counter("PUT revoke");
     shop.later(Span::from_hours(1));
@@ -44,7 +44,7 @@ async fn a_stop_that_waited_is_not_sent_once_the_clock_is_in_doubt() {
     assert_eq!(shop.fake.counter("PUT revoke"), sent, "nothing was sent");
     assert_eq!(shop.fake.licenses()[0].status, "active");
     // Trust is back: it goes ahead.
-    shop.running().handle.hold_stops(None);
+    assert!(shop.running().handle.release_stops());
     let wake = keyward::engine::input::Input::WakeUp {
         machine: PURCHASE.parse().unwrap(),
     };
