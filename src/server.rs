@@ -44,7 +44,7 @@ use crate::engine::write::working::Committed;
 use crate::http;
 use crate::store::{CommitError, OpenError, StoreFault};
 use embedded_service::{EmbeddedRunning, EmbeddedTask};
-pub use opening::{Opened, open, uses_embedded};
+pub use opening::{LicensesGone, Opened, begin_licenses_anew, open, uses_embedded};
 use parts::Parts;
 pub use rules::{rules, source_rules};
 
@@ -57,6 +57,9 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The embedded license service's store is gone.
+    #[error(transparent)]
+    LicensesGone(#[from] LicensesGone),
     /// A write at the start.
     #[error(transparent)]
     Commit(#[from] CommitError),

@@ -5,6 +5,7 @@ mod client;
 mod coming_back;
 mod device_limit;
 mod embedded;
+mod embedded_gone;
 mod fake_process;
 mod look_first;
 mod lookup;
