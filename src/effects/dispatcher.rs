@@ -71,6 +71,8 @@ struct Dispatcher {
     mails: Arc<Semaphore>,
     tasks: TaskTracker,
     ended: UnboundedSender<Ended>,
+    /// The order to stop: what only asks is given up then, for it can be asked again.
+    stop: CancellationToken,
     /// Cancelled when the time for what is under way is over.
     over: CancellationToken,
 }
@@ -99,11 +101,12 @@ pub async fn run(
         mails: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
         tasks: TaskTracker::new(),
         ended,
+        stop,
         over: CancellationToken::new(),
     });
     dispatcher.settle_attempts().await?;
     dispatcher.handle.set_slots(dispatcher.slots_by_source());
-    let worked = dispatcher.work(&due, &stop, &mut has_ended).await;
+    let worked = dispatcher.work(&due, &mut has_ended).await;
     dispatcher.handle.set_slots(BTreeMap::new());
     dispatcher.drain().await;
     worked
@@ -143,7 +146,6 @@ impl Dispatcher {
     async fn work(
         self: &Arc<Self>,
         due: &Notify,
-        stop: &CancellationToken,
         has_ended: &mut UnboundedReceiver<Ended>,
     ) -> Result<(), RecordError> {
         let mut committed = self.handle.bell();
@@ -155,13 +157,13 @@ impl Dispatcher {
             self.begin_all(&mut queues)?;
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(()),
                 changed = committed.changed() => if changed.is_err() { return Ok(()) },
                 () = due.notified() => self.look_behind(&mut queues)?,
                 Some(ended) = has_ended.recv() => self.end(&mut queues, ended)?,
             }
             // Under load commits follow one another in less than this: one round serves many of them.
-            tokio::select! { () = stop.cancelled() => return Ok(()), () = pause(GATHER) => {} }
+            tokio::select! { () = self.stop.cancelled() => return Ok(()), () = pause(GATHER) => {} }
         }
     }
 

@@ -7,7 +7,7 @@ mod device_limit;
 mod embedded;
 mod embedded_gone;
 mod fake_process;
-mod look_first;
+pub(crate) mod look_first;
 mod lookup;
 mod probe;
 pub(crate) mod programs;
