@@ -38,6 +38,7 @@ use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
 use crate::engine::backup::Backups;
 use crate::engine::read::counts::Counts;
+use crate::engine::record::server::gone_services;
 use crate::engine::record::{RecordError, gaps, probe};
 use crate::engine::write::committer::{self, Committer};
 use crate::engine::write::working::Committed;
@@ -243,6 +244,7 @@ impl Server {
         }
         let embedded_at = running.at.clone();
         let services = Arc::new(Services::new(&config, embedded_at.as_ref())?);
+        services.take_up(gone_services(&reader)?, now);
         let queue_len_max = usize::try_from(config.http.queue_len_max).unwrap_or(usize::MAX);
         let (handle, committer) = committer::start(
             Box::new(writer),

@@ -10,6 +10,8 @@ mod words;
 pub use cause::AttentionCause;
 pub use machine::of_machine;
 
+use minicbor::{Decode, Encode};
+
 use super::adoption::Class;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
@@ -164,13 +166,16 @@ impl ActionAttention {
 }
 
 /// How a service fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum ServiceTrouble {
     /// It does not answer.
+    #[n(0)]
     Down,
     /// It refuses everything until a person has mended something.
+    #[n(1)]
     Refusing,
     /// It makes no more licenses until somebody has paid for them.
+    #[n(2)]
     NoCredits,
 }
 
