@@ -192,6 +192,7 @@ impl Tasks {
             handle.clone(),
             Arc::clone(services),
             Arc::clone(due),
+            Arc::clone(&parts.pulse),
             stop.clone(),
         );
         let tasks = Self {

@@ -8,6 +8,7 @@
 mod action;
 mod attempt;
 mod mail;
+mod pulse;
 mod query;
 mod queues;
 mod refused;
@@ -21,6 +22,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::pulse::Pulse;
 use self::queues::{Entry, PAGE, Queues};
 use self::running::{Ended, Running};
 use super::services::{LicenseService, Services};
@@ -85,6 +87,7 @@ pub async fn run(
     handle: Handle,
     services: Arc<Services>,
     due: Arc<Notify>,
+    pulse: Arc<Pulse>,
     stop: CancellationToken,
 ) -> Result<(), RecordError> {
     let (ended, mut has_ended) = unbounded_channel();
@@ -106,7 +109,7 @@ pub async fn run(
     });
     dispatcher.settle_attempts().await?;
     dispatcher.handle.set_slots(dispatcher.slots_by_source());
-    let worked = dispatcher.work(&due, &mut has_ended).await;
+    let worked = dispatcher.work((&due, &pulse), &mut has_ended).await;
     dispatcher.handle.set_slots(BTreeMap::new());
     dispatcher.drain().await;
     worked
@@ -145,13 +148,14 @@ impl Dispatcher {
 
     async fn work(
         self: &Arc<Self>,
-        due: &Notify,
+        (due, pulse): (&Notify, &Pulse),
         has_ended: &mut UnboundedReceiver<Ended>,
     ) -> Result<(), RecordError> {
         let mut committed = self.handle.bell();
         let mut queues = Queues::default();
         self.look_behind(&mut queues)?;
         loop {
+            pulse.beat();
             committed.borrow_and_update();
             self.take_in(&mut queues, has_ended)?;
             self.begin_all(&mut queues)?;

@@ -343,6 +343,9 @@ async fn watch(
             if runs.is_silent(job, watchdog::SLACK) {
                 wake.notify_one();
             }
+            if job != Job::Backup {
+                runs.note_stuck(job, watchdog::STUCK_AFTER);
+            }
         }
     }
 }

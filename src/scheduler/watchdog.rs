@@ -10,6 +10,8 @@ use crate::domain::time::{Span, Timestamp};
 pub(super) const LOOK_EVERY: Span = Span::from_s(2);
 /// A bell may be late by this much: the scheduler's own 500 ms, and a machine under load.
 pub(super) const SLACK: Duration = Duration::from_secs(5);
+/// A job that is at work for longer hangs. A backup may take as long as it takes: its age is watched by itself.
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
 /// The wall clock may move against the monotonic one by this much between two looks; NTP slews far less.
 const JUMP: Span = Span::from_s(2);
 

@@ -13,6 +13,7 @@ use super::watch;
 use crate::config::Config;
 use crate::domain::attention::{Attention, Concern, Shortage};
 use crate::domain::time::Span;
+use crate::effects::dispatcher::Pulse;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
 use crate::engine::backup::{Backups, Schedule};
@@ -32,6 +33,8 @@ pub(super) struct Parts {
     pub(super) config: Arc<Config>,
     pub(super) services: Arc<Services>,
     pub(super) due: Arc<Notify>,
+    /// When the dispatcher last went round.
+    pub(super) pulse: Arc<Pulse>,
     pub(super) backfills: Arc<Backfills>,
     /// Makes backups of the stores.
     pub(super) backups: Arc<Backups>,
@@ -106,6 +109,7 @@ impl Parts {
             config,
             services,
             due: Arc::default(),
+            pulse: Arc::default(),
             backfills,
             backups,
             signals,
