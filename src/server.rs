@@ -39,13 +39,14 @@ use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
 use crate::engine::backup::Backups;
 use crate::engine::read::counts::Counts;
+use crate::engine::record::server::gone_services;
 use crate::engine::record::{RecordError, gaps, probe};
 use crate::engine::write::committer::{self, Committer};
 use crate::engine::write::working::Committed;
 use crate::http;
 use crate::store::{CommitError, OpenError, StoreFault};
 use embedded_service::{EmbeddedRunning, EmbeddedTask};
-pub use opening::{Opened, open, uses_embedded};
+pub use opening::{LicensesGone, Opened, begin_licenses_anew, open, uses_embedded};
 use parts::Parts;
 pub use rules::{rules, source_rules};
 
@@ -58,6 +59,9 @@ pub enum StartError {
     /// The store.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The embedded license service's store is gone.
+    #[error(transparent)]
+    LicensesGone(#[from] LicensesGone),
     /// A write at the start.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -188,6 +192,7 @@ impl Tasks {
             handle.clone(),
             Arc::clone(services),
             Arc::clone(due),
+            Arc::clone(&parts.pulse),
             stop.clone(),
         );
         let tasks = Self {
@@ -240,6 +245,7 @@ impl Server {
         }
         let embedded_at = running.at.clone();
         let services = Arc::new(Services::new(&config, embedded_at.as_ref())?);
+        services.take_up(gone_services(&reader)?, now);
         let queue_len_max = usize::try_from(config.http.queue_len_max).unwrap_or(usize::MAX);
         let (handle, committer) = committer::start(
             Box::new(writer),

@@ -46,7 +46,7 @@ pub use response::{
     Purchases, Response, TimelineItem,
 };
 pub use service::Service;
-pub use service_move::{MoveQuery, MoveRow};
+pub use service_move::{ElsewhereRow, MoveQuery, MoveRow};
 pub use standing::{Compared, Holding, Settlement};
 pub use upkeep::{Verified, WrongEntry};
 pub use why::{WhyLicense, WhyPage, WhyPolicy};

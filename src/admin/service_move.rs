@@ -1,6 +1,8 @@
 //! What `move-licenses` asks: the licenses that are at another service than the one that the config names, and the order to
 //! make them there.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::context::{Context, decision_id, raw};
@@ -35,6 +37,11 @@ pub enum MoveQuery {
         /// After this entry.
         after: Option<String>,
     },
+    /// How many licenses are to move by the services that a config names, which may not be the server's own.
+    Count {
+        /// Each source's service.
+        named: Vec<(SourceName, ServiceKind)>,
+    },
     /// The order to make them at the source's service.
     Apply {
         /// Where they are.
@@ -65,6 +72,17 @@ pub struct MoveRow {
     pub class: MoveClass,
 }
 
+/// Licenses of a source at another service than the one that a config names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElsewhereRow {
+    pub source: SourceName,
+    /// Where they are.
+    pub at: ServiceKind,
+    /// What the config names.
+    pub named: ServiceKind,
+    pub licenses: u64,
+}
+
 /// Answers.
 pub(super) async fn answer(context: &Context, query: MoveQuery) -> Result<Response, Failure> {
     match query {
@@ -76,6 +94,7 @@ pub(super) async fn answer(context: &Context, query: MoveQuery) -> Result<Respon
             let list = move |context: &Context| list(context, from, source.as_ref(), &after);
             context.read(list).await
         }
+        MoveQuery::Count { named } => context.read(move |context| count(context, &named)).await,
         MoveQuery::Apply {
             from,
             machines,
@@ -142,6 +161,42 @@ fn list(
     Ok(Response::Page {
         rows: rows.iter().map(raw).collect::<Result<_, _>>()?,
         next,
+        at: now,
+    })
+}
+
+fn count(context: &Context, named: &[(SourceName, ServiceKind)]) -> Result<Response, Failure> {
+    let (reader, now) = (context.handle.reader(), context.handle.clock().now());
+    let mut elsewhere: BTreeMap<(SourceName, ServiceKind, ServiceKind), u64> = BTreeMap::new();
+    view::machines(reader, |machine| {
+        let of_source = named.iter().find(|(source, _)| *source == machine.source);
+        if let Some((source, is)) = of_source {
+            for at in ServiceKind::ALL.into_iter().filter(|at| at != is) {
+                let moves = judge(&machine, at, is.keys(), now);
+                let known = |(grant, class): &(&Grant, MoveClass)| {
+                    *class != MoveClass::Ended && grant.service == Some(at)
+                };
+                let licenses = moves.iter().filter(|moved| known(moved)).count() as u64;
+                if licenses > 0 {
+                    *elsewhere.entry((source.clone(), at, *is)).or_default() += licenses;
+                }
+            }
+        }
+        true
+    })?;
+    let rows = elsewhere
+        .into_iter()
+        .map(|((source, at, named), licenses)| {
+            raw(&ElsewhereRow {
+                source,
+                at,
+                named,
+                licenses,
+            })
+        });
+    Ok(Response::Page {
+        rows: rows.collect::<Result<_, _>>()?,
+        next: None,
         at: now,
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::adoption::{Class, DifferingPurchase, Judged, Repair};
-use crate::domain::id::{LicenseKey, PlanName};
+use crate::domain::id::{LicenseKey, PlanName, SourceName};
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
 
@@ -68,6 +68,9 @@ pub struct AdoptionReport {
     pub classes: BTreeMap<Class, usize>,
     /// All of them, by class.
     pub rows: Vec<ReportRow>,
+    /// The sources whose connected accounts sell, too, and of which no list was read: their purchases are not among the rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub connected_not_read: Vec<SourceName>,
 }
 
 impl AdoptionReport {
@@ -80,6 +83,7 @@ impl AdoptionReport {
     /// Takes in another source's.
     pub fn join(&mut self, other: Self) {
         self.to_do += other.to_do;
+        self.connected_not_read.extend(other.connected_not_read);
         other.rows.into_iter().for_each(|row| self.add(row));
     }
 

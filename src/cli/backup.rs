@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::ask::{load, only_row};
 use super::report;
+use super::store::embedded_before;
 use crate::admin::{Failure, Request, socket};
 use crate::clock::Clock;
 use crate::config::{ByteSize, Config, Env};
@@ -113,9 +114,13 @@ pub(super) fn restore(config_path: &Path, args: &RestoreArgs) -> Result<(), Fail
         ));
     }
     if server::uses_embedded(&config) && !done.licenses {
-        report::warning(
-            "the backup holds no licenses, and the config names the embedded license service: it begins empty",
-        );
+        let end = match embedded_before(&config)? {
+            None => "it begins empty".to_owned(),
+            Some(used) => format!("{used}, so the server doesn't start without them"),
+        };
+        report::warning(&format!(
+            "the backup holds no licenses, and the config names the embedded license service: {end}"
+        ));
     }
     report::say("what happened since is not in it: docs/operating.md says how it comes back");
     report::say(

@@ -1,15 +1,18 @@
 //! `keyward check`: every mistake at once, and with `--online` what the services say.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::args::CheckArgs;
 use super::ask::{ask, load};
 use super::online::{self, Tried, Verdict};
 use super::{page, report};
-use crate::admin::{Failure, Request, Response};
+use crate::admin::{ElsewhereRow, Failure, MoveQuery, Request, Response, socket};
 use crate::config::{Config, Env};
+use crate::domain::id::SourceName;
 use crate::domain::probe::ServiceProbe;
+use crate::domain::service_move::ServiceKind;
 use crate::effects::services::Services;
 
 /// Checks the config.
@@ -25,7 +28,7 @@ pub(super) fn run(path: &Path, args: &CheckArgs) -> Result<(), Failure> {
         n => format!(", with {n} warnings"),
     };
     report::data(&format!("{} is valid{count}", path.display()));
-    let tried = match online::services(&config) {
+    let mut tried = match online::services(&config) {
         Ok((services, mut tried)) => {
             if args.online {
                 tried.extend(online(&config, &services)?);
@@ -35,6 +38,7 @@ pub(super) fn run(path: &Path, args: &CheckArgs) -> Result<(), Failure> {
         }
         Err(wrong) => vec![wrong],
     };
+    tried.extend(elsewhere(path, &config));
     tried.iter().for_each(|t| report::data(&line(t)));
     match tried.iter().filter(|t| t.verdict == Verdict::Bad).count() {
         0 => Ok(()),
@@ -60,21 +64,49 @@ fn probed(path: &Path, config: &Config) -> Vec<Tried> {
         .chain([&config.licenses])
         .map(|l| l.service.as_str())
         .collect();
-    let known = |service: &&str| {
+    let probe = |service: &&str| {
         let request = Request::Probe {
             service: (*service).to_owned(),
         };
         // Without a store nothing was learned yet.
-        let Ok(Response::List { rows, .. }) = ask(path, request) else {
+        let Some(Response::List { rows, .. }) = known(path, config, request) else {
             return None;
         };
         page::read::<ServiceProbe>(&rows).ok()?.pop()
     };
     names
         .iter()
-        .filter_map(known)
+        .filter_map(probe)
         .flat_map(|probe| online::learned(config, &probe))
         .collect()
+}
+
+/// What a running server, or the store itself, answers; nothing where there is none yet. The store is another user's where it
+/// is the server's own: opened here, its files would be ours.
+fn known(path: &Path, config: &Config, request: Request) -> Option<Response> {
+    let owner = |path: &Path| Some(std::fs::metadata(path).ok()?.uid());
+    let is_ours = owner(&config.data_dir)? == owner(Path::new("/proc/self"))?;
+    match socket::ask(&config.data_dir, &request) {
+        Ok(Some(response)) => Some(response),
+        Ok(None) if is_ours => ask(path, request).ok(),
+        Ok(None) | Err(_) => None,
+    }
+}
+
+/// Licenses that are at another service than the one that the config names.
+fn elsewhere(path: &Path, config: &Config) -> Vec<Tried> {
+    let service = |name: &SourceName| {
+        ServiceKind::named(config.licenses_of(name).service.as_str()).map(|is| (name.clone(), is))
+    };
+    let named = config.sources.iter().filter_map(|s| service(&s.name));
+    let count = Request::Move(MoveQuery::Count {
+        named: named.collect(),
+    });
+    let Some(Response::Page { rows, .. }) = known(path, config, count) else {
+        return Vec::new();
+    };
+    let rows = page::read::<ElsewhereRow>(&rows).unwrap_or_default();
+    rows.iter().map(online::elsewhere).collect()
 }
 
 fn line(tried: &Tried) -> String {

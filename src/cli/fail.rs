@@ -37,6 +37,11 @@ impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Open(error) => error.into(),
+            StartError::LicensesGone(gone) => Self::input(gone.to_string()).hint(
+                "an empty one would answer every customer that the key is unknown. Is its disk mounted? Put the folder back \
+                 from where it went, or `keyward restore` a backup into an empty data directory. Where no copy is left, \
+                 `keyward init` begins an empty one",
+            ),
             StartError::Service(error) => Self::input(error.to_string())
                 .hint("`keyward check` tells every mistake in the config"),
             StartError::Commit(_) | StartError::Record(_) | StartError::System { .. } => {

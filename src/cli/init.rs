@@ -7,8 +7,8 @@ use std::path::Path;
 use super::ask::load;
 use super::report;
 use crate::admin::Failure;
-use crate::config::{Env, TEMPLATE};
-use crate::server;
+use crate::config::{Config, Env, TEMPLATE};
+use crate::server::{self, Opened, StartError};
 use crate::store::Create;
 
 /// Writes what is missing, and says what to do next.
@@ -28,7 +28,7 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
     }
     // Secrets come later: the store needs none of them.
     let (config, _) = load(path, &Env::process().lenient())?;
-    let opened = server::open(&config, Create::IfMissing, None)?;
+    let opened = open(&config)?;
     let created = opened.store.0.report().created;
     for (writer, reader) in [Some(opened.store), opened.licenses].into_iter().flatten() {
         drop(reader);
@@ -53,6 +53,22 @@ pub(super) fn run(path: &Path) -> Result<(), Failure> {
          environment\n  3. `keyward check --online{option}` tells what is still missing\n  4. `keyward serve{option}`"
     ));
     Ok(())
+}
+
+/// Opens the stores, and makes those that are not there. A lost one of the embedded license service is begun anew here and
+/// nowhere else, for this is asked by a person, who is told what is not in it.
+fn open(config: &Config) -> Result<Opened, StartError> {
+    match server::open(config, Create::IfMissing, None) {
+        Err(StartError::LicensesGone(gone)) => {
+            server::begin_licenses_anew(config)?;
+            report::warning(&format!(
+                "{gone}: an empty one was made. Its key pair is new, and it knows none of its former licenses: each purchase \
+                 needs a new key (`keyward rekey`). If the folder turns up again, put it back before you start the server"
+            ));
+            server::open(config, Create::Never, None)
+        }
+        opened => opened,
+    }
 }
 
 /// Writes the file unless there is one. Only its owner can read it: people put secrets into such files.

@@ -3,23 +3,19 @@
 
 use crate::admin::Failure;
 use crate::config::Config;
-use crate::domain::machine::Grant;
 use crate::domain::revision::{Revision, Revisions};
-use crate::domain::service_move::ServiceKind;
 use crate::domain::time::Timestamp;
 use crate::embedded::{self, StoreLedger};
 use crate::engine::backup::LICENSES;
 use crate::engine::input::Rules;
-use crate::engine::read::{scan, view};
+use crate::engine::read::embedded_use::{EmbeddedUse, embedded_use};
+use crate::engine::read::view;
 use crate::engine::record;
 use crate::engine::record::key::{self, Table};
 use crate::engine::write::working::Committed;
 use crate::server::{source_rules, uses_embedded};
 use crate::store::sled::{Reader, Store, Writer};
 use crate::store::{Create, KeyRange, OpenError, Options, Read, Verify};
-
-/// Purchases that are read at one time.
-const MACHINES_AT_ONCE: usize = 1_000;
 
 /// Opens the store that is there. None is made, and the embedded license service's is left alone.
 ///
@@ -45,8 +41,8 @@ pub(super) enum CheckedLicenses {
     NotUsed,
     /// It is not there.
     Missing {
-        /// So many licenses are known that it made; none: it has not begun yet.
-        known: u64,
+        /// How it is known that it was there; `None`: it has not begun yet.
+        used: Option<EmbeddedUse>,
     },
     /// All of it could be read.
     Looked {
@@ -67,8 +63,8 @@ pub(super) fn check_licenses(config: &Config) -> Result<CheckedLicenses, Failure
     let dir = config.data_dir.join(LICENSES);
     let (writer, reader) = match Store::open(&dir, options(config, Verify::Everything)) {
         Err(OpenError::Missing { .. }) => {
-            let known = made_by_embedded(config)?;
-            return Ok(CheckedLicenses::Missing { known });
+            let used = embedded_before(config)?;
+            return Ok(CheckedLicenses::Missing { used });
         }
         opened => opened?,
     };
@@ -78,24 +74,16 @@ pub(super) fn check_licenses(config: &Config) -> Result<CheckedLicenses, Failure
     Ok(CheckedLicenses::Looked { licenses, repaired })
 }
 
-/// The licenses that the embedded service made, by the purchases' records.
-fn made_by_embedded(config: &Config) -> Result<u64, Failure> {
+/// What the purchases' store knows of the embedded license service.
+///
+/// # Errors
+/// The store's.
+pub(super) fn embedded_before(config: &Config) -> Result<Option<EmbeddedUse>, Failure> {
     let (writer, reader) = open_store(config, Verify::default())?;
-    let (mut cursor, mut known) = (scan::Cursor::default(), 0);
-    loop {
-        let machines = scan::machines(&reader, &mut cursor, MACHINES_AT_ONCE)?;
-        for id in &machines {
-            let grants = view::machine(&reader, id)?.map_or_else(Vec::new, |m| m.grants);
-            let made = |g: &&Grant| g.service == Some(ServiceKind::Embedded);
-            known += grants.iter().filter(made).count() as u64;
-        }
-        if machines.len() < MACHINES_AT_ONCE {
-            break;
-        }
-    }
+    let used = embedded_use(&reader)?;
     drop(reader);
     writer.close().map_err(|e| Failure::ours(e.to_string()))?;
-    Ok(known)
+    Ok(used)
 }
 
 /// What the engine must know, as the store has it: a command brings no new revision into force, for its config may be one

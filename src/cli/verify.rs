@@ -104,21 +104,17 @@ fn way_out_of(verified: &Verified) -> Option<String> {
 fn look_at_licenses(config: &Config, verified: &mut Verified) -> Option<String> {
     let failure = match check_licenses(config) {
         Ok(CheckedLicenses::NotUsed) => return None,
-        Ok(CheckedLicenses::Missing { known }) => {
-            if known == 0 {
-                return None;
-            }
+        Ok(CheckedLicenses::Missing { used: None }) => return None,
+        Ok(CheckedLicenses::Missing { used: Some(used) }) => {
             verified.wrong.push(WrongEntry {
                 code: "licenses".to_owned(),
-                what: format!(
-                    "{SERVICE_STORE} is not there, and {known} licenses are known that it made"
-                ),
+                what: format!("{SERVICE_STORE} is not there, and {used}"),
                 repaired: false,
                 repairable: false,
             });
             return Some(
-                "is its disk mounted? Do not start the server before the folder `licenses` of the data directory is back: \
-                 it would begin an empty one. A backup has it (`keyward restore`)"
+                "is its disk mounted? The server doesn't start before the folder `licenses` of the data directory is back. \
+                 A backup has it (`keyward restore`)"
                     .to_owned(),
             );
         }

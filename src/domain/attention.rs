@@ -11,6 +11,8 @@ mod words;
 pub use cause::AttentionCause;
 pub use machine::of_machine;
 
+use minicbor::{Decode, Encode};
+
 use super::adoption::Differences;
 use super::fact::Priced;
 use super::finding::Finding;
@@ -169,13 +171,16 @@ impl ActionAttention {
 }
 
 /// How a service fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum ServiceTrouble {
     /// It does not answer.
+    #[n(0)]
     Down,
     /// It refuses everything until a person has mended something.
+    #[n(1)]
     Refusing,
     /// It makes no more licenses until somebody has paid for them.
+    #[n(2)]
     NoCredits,
 }
 

@@ -18,7 +18,9 @@ use super::plan::Devices;
 use super::time::Timestamp;
 
 /// A license service, by the word in the config.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum ServiceKind {
     /// AuthForge.
@@ -42,12 +44,13 @@ pub enum TellOfKeys {
 }
 
 impl ServiceKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::AuthForge, Self::Embedded];
+
     /// The service of a name; `None`: a simulated one.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::AuthForge, Self::Embedded]
-            .into_iter()
-            .find(|kind| kind.as_str() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
     /// What it does with the keys that customers have.

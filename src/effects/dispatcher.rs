@@ -8,6 +8,7 @@
 mod action;
 mod attempt;
 mod mail;
+mod pulse;
 mod query;
 mod queues;
 mod refused;
@@ -21,6 +22,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::pulse::Pulse;
 use self::queues::{Entry, PAGE, Queues};
 use self::running::{Ended, Running};
 use super::services::{LicenseService, Services};
@@ -71,6 +73,8 @@ struct Dispatcher {
     mails: Arc<Semaphore>,
     tasks: TaskTracker,
     ended: UnboundedSender<Ended>,
+    /// The order to stop: what only asks is given up then, for it can be asked again.
+    stop: CancellationToken,
     /// Cancelled when the time for what is under way is over.
     over: CancellationToken,
 }
@@ -83,6 +87,7 @@ pub async fn run(
     handle: Handle,
     services: Arc<Services>,
     due: Arc<Notify>,
+    pulse: Arc<Pulse>,
     stop: CancellationToken,
 ) -> Result<(), RecordError> {
     let (ended, mut has_ended) = unbounded_channel();
@@ -99,11 +104,12 @@ pub async fn run(
         mails: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
         tasks: TaskTracker::new(),
         ended,
+        stop,
         over: CancellationToken::new(),
     });
     dispatcher.settle_attempts().await?;
     dispatcher.handle.set_slots(dispatcher.slots_by_source());
-    let worked = dispatcher.work(&due, &stop, &mut has_ended).await;
+    let worked = dispatcher.work((&due, &pulse), &mut has_ended).await;
     dispatcher.handle.set_slots(BTreeMap::new());
     dispatcher.drain().await;
     worked
@@ -142,26 +148,26 @@ impl Dispatcher {
 
     async fn work(
         self: &Arc<Self>,
-        due: &Notify,
-        stop: &CancellationToken,
+        (due, pulse): (&Notify, &Pulse),
         has_ended: &mut UnboundedReceiver<Ended>,
     ) -> Result<(), RecordError> {
         let mut committed = self.handle.bell();
         let mut queues = Queues::default();
         self.look_behind(&mut queues)?;
         loop {
+            pulse.beat();
             committed.borrow_and_update();
             self.take_in(&mut queues, has_ended)?;
             self.begin_all(&mut queues)?;
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(()),
                 changed = committed.changed() => if changed.is_err() { return Ok(()) },
                 () = due.notified() => self.look_behind(&mut queues)?,
                 Some(ended) = has_ended.recv() => self.end(&mut queues, ended)?,
             }
             // Under load commits follow one another in less than this: one round serves many of them.
-            tokio::select! { () = stop.cancelled() => return Ok(()), () = pause(GATHER) => {} }
+            tokio::select! { () = self.stop.cancelled() => return Ok(()), () = pause(GATHER) => {} }
         }
     }
 

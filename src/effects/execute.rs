@@ -4,10 +4,12 @@ mod create;
 mod look;
 mod still_wanted;
 
+use tokio_util::sync::CancellationToken;
+
 use super::license::stop::StoppedBy;
 use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use super::services::{LicenseService, Services};
-use super::throttle::{Gate, Pass, Share};
+use super::throttle::{CallResult, Gate, Pass, Share};
 use crate::clock::Clock;
 use crate::domain::action::{
     Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome, RefusalScope,
@@ -24,6 +26,8 @@ pub(super) struct ActionExecutor<'a> {
     pub(super) handle: &'a Handle,
     pub(super) services: &'a Services,
     pub(super) service: &'a LicenseService,
+    /// The order to stop: what changes nothing at the service is given up then.
+    pub(super) stop: &'a CancellationToken,
 }
 
 impl LicenseService {
@@ -38,8 +42,7 @@ impl LicenseService {
         }
         let gate = self.breaker.ask(now);
         if gate != Gate::Go && creates {
-            self.credits
-                .heard(super::throttle::CallResult::Unsent, now, String::new);
+            self.credits.heard(CallResult::Unsent, now, String::new);
         }
         gate
     }
@@ -106,7 +109,7 @@ impl ActionExecutor<'_> {
             // The place that the gate counted is given back at once, for a look may be long; what came of it is reported at its end.
             self.service.not_sent(work_of(action), self.now());
             let since = (!any_age).then_some(since);
-            return Some(self.look(machine, action, since).await);
+            return self.look(machine, action, since).await;
         }
         let grant = machine.grants.iter().find(|g| g.number == action.license);
         if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {

@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use super::services::{LicenseService, MailService, Services};
 use super::stripe::Account;
-use super::throttle::{Condition, Health};
+use super::throttle::{Condition, Guard, Health};
 use crate::domain::attention::{Attention, Concern, ServiceTrouble};
 use crate::domain::id::SourceName;
 use crate::domain::time::Timestamp;
 use crate::engine::read::counts::backlog::Work;
+use crate::engine::record::server::GoneService;
+
+/// What the operator calls a mail server.
+const MAIL: &str = "mail";
+/// What the operator calls Stripe's API.
+const STRIPE: &str = "stripe";
 
 /// Asks a running server what waits for a person apart from purchases. It reads what is in memory.
 pub(crate) type ServerAttention = Arc<dyn Fn() -> Vec<Attention> + Send + Sync>;
@@ -68,7 +74,7 @@ impl Services {
             .into_iter()
             .filter(|(_, m)| m.mailer.is_on());
         let mail = mail.map(|(_, service)| ServiceHealth {
-            service: "mail",
+            service: MAIL,
             work: Work::Mail,
             sources: self.sources_of_mail(service),
             health: service.breaker.health(),
@@ -77,7 +83,7 @@ impl Services {
             self.stripe_by_source()
                 .map(
                     |(source, account): (&SourceName, &Arc<Account>)| ServiceHealth {
-                        service: "stripe",
+                        service: STRIPE,
                         work: Work::LookUps,
                         sources: vec![source.clone()],
                         health: account.breaker.health(),
@@ -101,6 +107,26 @@ impl Services {
     }
 }
 
+impl Condition {
+    /// How a service fails in it; `None`: it does its work.
+    const fn trouble(self) -> Option<ServiceTrouble> {
+        match self {
+            Self::Up | Self::Slowed => None,
+            Self::Down => Some(ServiceTrouble::Down),
+            Self::Refusing => Some(ServiceTrouble::Refusing),
+            Self::NoCredits => Some(ServiceTrouble::NoCredits),
+        }
+    }
+
+    const fn of(trouble: ServiceTrouble) -> Self {
+        match trouble {
+            ServiceTrouble::Down => Self::Down,
+            ServiceTrouble::Refusing => Self::Refusing,
+            ServiceTrouble::NoCredits => Self::NoCredits,
+        }
+    }
+}
+
 impl Services {
     /// The services that do not do their work, as what waits for a person.
     #[must_use]
@@ -109,12 +135,6 @@ impl Services {
         // Each account is a trouble of its own: the end of one must not end the other's.
         let namesakes = |name| all.iter().filter(|s| s.service == name).count() > 1;
         let gone = |service: &ServiceHealth| {
-            let trouble = match service.health.condition {
-                Condition::Up | Condition::Slowed => return None,
-                Condition::Down => ServiceTrouble::Down,
-                Condition::Refusing => ServiceTrouble::Refusing,
-                Condition::NoCredits => ServiceTrouble::NoCredits,
-            };
             Some(Attention {
                 since: service.health.since.unwrap_or(now),
                 concern: Concern::ServiceGone {
@@ -124,11 +144,68 @@ impl Services {
                     } else {
                         Vec::new()
                     },
-                    trouble,
+                    trouble: service.health.condition.trouble()?,
                     why: service.health.why.clone(),
                 },
             })
         };
         all.iter().filter_map(gone).collect()
+    }
+
+    /// Each breaker with what the operator calls its service, and one of the sources that use it.
+    fn breakers(&self) -> Vec<(&'static str, &SourceName, &Guard)> {
+        let mut all = Vec::new();
+        for (source, service) in self.license_services() {
+            all.push((service.name, source, &service.breaker));
+            all.push((service.name, source, &service.credits));
+        }
+        let mail = self.mail_services().into_iter();
+        all.extend(mail.map(|(source, service)| (MAIL, source, &service.breaker)));
+        let stripe = self.stripe_by_source();
+        all.extend(stripe.map(|(source, account)| (STRIPE, source, &account.breaker)));
+        all
+    }
+
+    /// The services that do not do their work, for the next start.
+    #[must_use]
+    pub(crate) fn gone(&self, now: Timestamp) -> Vec<GoneService> {
+        let gone = |(service, source, breaker): (&str, &SourceName, &Guard)| {
+            let health = breaker.health();
+            Some(GoneService {
+                service: service.to_owned(),
+                source: source.clone(),
+                trouble: health.condition.trouble()?,
+                since: health.since.unwrap_or(now),
+                why: health.why,
+            })
+        };
+        self.breakers().into_iter().filter_map(gone).collect()
+    }
+
+    /// Takes up how the services fared when the last process ended: nobody knows better until they are asked. A service that
+    /// the config names no more is not asked.
+    pub(crate) fn take_up(&self, gone: Vec<GoneService>, now: Timestamp) {
+        for known in gone {
+            let health = Health {
+                condition: Condition::of(known.trouble),
+                since: Some(known.since),
+                why: known.why,
+            };
+            let licenses = || {
+                self.license(&known.source)
+                    .filter(|s| s.name == known.service)
+            };
+            let breaker = match (known.service.as_str(), known.trouble) {
+                (MAIL, _) => self.mail(&known.source).map(|m| &m.breaker),
+                (STRIPE, _) => self.stripe(&known.source).map(|account| &account.breaker),
+                (_, ServiceTrouble::NoCredits) => licenses().map(|s| &s.credits),
+                (_, ServiceTrouble::Down | ServiceTrouble::Refusing) => {
+                    licenses().map(|s| &s.breaker)
+                }
+            };
+            if let Some(breaker) = breaker {
+                breaker.take_up(health, now);
+            }
+        }
     }
 }

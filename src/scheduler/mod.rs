@@ -31,6 +31,8 @@ pub use runs::Run;
 const LOOK_EVERY: Span = Span::from_s(2);
 /// A bell may be late by this much: the scheduler's own 500 ms, and a machine under load.
 const SLACK: Duration = Duration::from_secs(5);
+/// A job that is at work for longer hangs. A backup may take as long as it takes: its age is watched by itself.
+const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// The jobs, as one table: [`Job::cron`] says when, `Worker::work` what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -340,6 +342,9 @@ async fn watch(runs: &Runs, wakes: &[Arc<Notify>; Job::ALL.len()]) {
         for (job, wake) in Job::ALL.into_iter().zip(wakes) {
             if runs.is_silent(job, SLACK) {
                 wake.notify_one();
+            }
+            if job != Job::Backup {
+                runs.note_stuck(job, STUCK_AFTER);
             }
         }
     }

@@ -16,6 +16,8 @@ pub struct Run {
     pub last: Option<Timestamp>,
     /// Whether its bell stayed silent, so that the watchdog rang.
     pub silent: bool,
+    /// Whether it is at work for so long that it hangs.
+    pub stuck: bool,
     /// What went wrong in the last run, if something did.
     pub error: Option<String>,
 }
@@ -48,6 +50,7 @@ impl Runs {
                 job,
                 last: None,
                 silent: false,
+                stuck: false,
                 error: None,
             },
             since: Stopwatch::start(),
@@ -81,7 +84,7 @@ impl Runs {
     /// A run is over; whether somebody should hear of how.
     pub(super) fn ended(&self, job: Job, now: Timestamp, error: Option<String>) -> RunNews {
         let mut state = self.of(job);
-        state.working = false;
+        (state.working, state.run.stuck) = (false, false);
         let news = match (&state.run.error, &error) {
             (None, Some(_)) => RunNews::Fails,
             (Some(_), None) => RunNews::WorksAgain,
@@ -111,6 +114,19 @@ impl Runs {
         silent
     }
 
+    /// Notes, and says once, that a job has been at work for longer than any of its kind is.
+    pub(super) fn note_stuck(&self, job: Job, after: Duration) {
+        let mut state = self.of(job);
+        if state.working && !state.run.stuck && state.since.elapsed() > after {
+            tracing::error!(
+                job.name = job.as_str(),
+                "a job of the scheduler does not come to its end: the heartbeat's address is not asked meanwhile. If it stays \
+                 so, look at the disk, and restart"
+            );
+            state.run.stuck = true;
+        }
+    }
+
     pub(super) fn all(&self) -> Vec<Run> {
         Job::ALL
             .into_iter()
@@ -138,5 +154,21 @@ mod tests {
         );
         let other = runs.ended(Job::Repair, Timestamp::from_s(1), full());
         assert_eq!(other, Fails, "each job for itself");
+    }
+
+    /// A job that hangs is not silent, for its bell was heard: it is told apart by how long it is at work.
+    #[test]
+    fn a_job_that_does_not_end_is_stuck_until_it_does() {
+        let runs = Runs::new(|_| Duration::ZERO);
+        let is_stuck = || runs.all()[Job::Due as usize].stuck;
+        runs.note_stuck(Job::Due, Duration::ZERO);
+        assert!(!is_stuck(), "it is not at work");
+        runs.began(Job::Due, Duration::ZERO);
+        runs.note_stuck(Job::Due, Duration::from_secs(900));
+        assert!(!is_stuck(), "it only just began");
+        runs.note_stuck(Job::Due, Duration::ZERO);
+        assert!(is_stuck() && !runs.is_silent(Job::Due, Duration::ZERO));
+        runs.ended(Job::Due, Timestamp::from_s(1), None);
+        assert!(!is_stuck());
     }
 }

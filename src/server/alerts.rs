@@ -16,6 +16,7 @@ use crate::domain::attention::{Attention, of_machine};
 use crate::domain::id::MachineId;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::alert::{Channels, subject};
+use crate::effects::dispatcher::Pulse;
 use crate::effects::health::ServerAttention;
 use crate::engine::Handle;
 use crate::engine::read::attention::{self, HeldCount, MachineCursor, stretch};
@@ -45,8 +46,10 @@ struct AlertParts {
     attention: ServerAttention,
     channels: Channels,
     every: Span,
-    /// Whether the scheduler's bells ring.
-    scheduler_rings: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Whether the scheduler's bells ring, and its jobs come to an end.
+    scheduler_works: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// When the dispatcher last went round.
+    pulse: Arc<Pulse>,
 }
 
 /// Starts what notices that something is wrong, and what alerts the operator to it.
@@ -61,7 +64,8 @@ pub(super) fn start(parts: &Parts, scheduler: &Scheduler) -> Result<JoinSet<()>,
         attention: Arc::clone(&parts.attention),
         channels,
         every: parts.config.alert.every,
-        scheduler_rings: Arc::new(move || !runs.all().iter().any(|run| run.silent)),
+        scheduler_works: Arc::new(move || !runs.all().iter().any(|run| run.silent || run.stuck)),
+        pulse: Arc::clone(&parts.pulse),
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(run(alerts, parts.stop.clone()));
@@ -161,8 +165,13 @@ impl Alerts {
             self.report(n, &waiting, now).await;
         }
         self.tell_kept(now);
-        let rings = (self.parts.scheduler_rings)();
-        let vitals = Vitals::of(&self.parts.handle, rings, self.started);
+        let works = (self.parts.scheduler_works)();
+        let vitals = Vitals::of(
+            &self.parts.handle,
+            works,
+            self.parts.pulse.ago(),
+            self.started,
+        );
         if now >= self.next_heartbeat && vitals.are_good(now) {
             self.next_heartbeat = now + HEARTBEAT_EVERY;
             self.parts.channels.heartbeat().await;

@@ -1,8 +1,11 @@
 //! Opens the store, and reads or makes what the server needs of it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::StartError;
 use crate::config::{Config, Service};
+use crate::engine::backup::LICENSES;
+use crate::engine::read::embedded_use::{EmbeddedUse, embedded_use};
 use crate::store::sled::{Reader, Store, Writer};
 use crate::store::{Create, OnBroken, OpenError, Options};
 
@@ -14,15 +17,25 @@ pub struct Opened {
     pub licenses: Option<(Writer, Reader)>,
 }
 
+/// The embedded license service's store is gone, though it was in use: an empty one would refuse every customer.
+#[derive(Debug, thiserror::Error)]
+#[error("the embedded license service's store {} is not there, and {used}", dir.display())]
+pub struct LicensesGone {
+    /// Where it was.
+    pub dir: PathBuf,
+    /// How that is known.
+    pub used: EmbeddedUse,
+}
+
 /// Opens the stores of a config.
 ///
 /// # Errors
-/// [`OpenError`], which says what to do.
+/// [`StartError::Open`] and [`StartError::LicensesGone`], which say what to do; the store's.
 pub fn open(
     config: &Config,
     create: Create,
     on_broken: Option<OnBroken>,
-) -> Result<Opened, OpenError> {
+) -> Result<Opened, StartError> {
     if create != Create::Never {
         make_private(&config.data_dir);
     }
@@ -35,17 +48,62 @@ pub fn open(
     };
     let store = Store::open(&config.data_dir, options())?;
     let licenses = if uses_embedded(config) {
-        let folder = config.data_dir.join("licenses");
-        // It comes into being with its config, which may name it only later; it is never lost sight of: its log tells.
-        let options = Options {
-            create: Create::IfMissing,
-            ..options()
-        };
-        Some(Store::open(&folder, options)?)
+        match open_licenses(config, &store.1, &options) {
+            Ok(licenses) => Some(licenses),
+            Err(error) => {
+                let (writer, reader) = store;
+                drop(reader);
+                // Nothing was written to it, and what keeps the server from starting is told.
+                let _ = writer.close();
+                return Err(error);
+            }
+        }
     } else {
         None
     };
     Ok(Opened { store, licenses })
+}
+
+/// The embedded license service's store comes into being with its config, which may name it only later. Where it was in use
+/// before, none is made: a folder that is lost would be taken for one that was never there.
+fn open_licenses(
+    config: &Config,
+    reader: &Reader,
+    options: &dyn Fn() -> Options,
+) -> Result<(Writer, Reader), StartError> {
+    let dir = config.data_dir.join(LICENSES);
+    let open = |create| {
+        Store::open(
+            &dir,
+            Options {
+                create,
+                ..options()
+            },
+        )
+    };
+    match open(Create::Never) {
+        Err(OpenError::Missing { .. }) => {}
+        opened => return Ok(opened?),
+    }
+    match embedded_use(reader)? {
+        Some(used) => Err(LicensesGone { dir, used }.into()),
+        None => Ok(open(Create::IfMissing)?),
+    }
+}
+
+/// Begins an empty store for the embedded license service, because somebody wants one though the one of before is gone.
+///
+/// # Errors
+/// [`StartError::Open`].
+pub fn begin_licenses_anew(config: &Config) -> Result<(), StartError> {
+    let options = Options {
+        min_free_bytes: config.store.min_free.bytes(),
+        create: Create::IfMissing,
+        ..Options::default()
+    };
+    let (writer, reader) = Store::open(&config.data_dir.join(LICENSES), options)?;
+    drop(reader);
+    Ok(writer.close().map_err(OpenError::from)?)
 }
 
 /// Makes the data directory for its owner only: it holds customers' addresses and keys. What goes wrong here is told by

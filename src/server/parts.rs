@@ -12,6 +12,7 @@ use super::quiet::Silences;
 use super::watch;
 use crate::config::Config;
 use crate::domain::attention::{Attention, Concern, Shortage};
+use crate::effects::dispatcher::Pulse;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
 use crate::engine::backup::{Backups, Schedule};
@@ -28,6 +29,8 @@ pub(super) struct Parts {
     pub(super) config: Arc<Config>,
     pub(super) services: Arc<Services>,
     pub(super) due: Arc<Notify>,
+    /// When the dispatcher last went round.
+    pub(super) pulse: Arc<Pulse>,
     pub(super) backfills: Arc<Backfills>,
     /// Makes backups of the stores.
     pub(super) backups: Arc<Backups>,
@@ -102,6 +105,7 @@ impl Parts {
             config,
             services,
             due: Arc::default(),
+            pulse: Arc::default(),
             backfills,
             backups,
             signals,

@@ -11,8 +11,10 @@ use crate::effects::health::ServiceHealth;
 use crate::effects::services::Services;
 use crate::effects::throttle::Condition;
 use crate::engine::Handle;
+use crate::engine::input::Input;
 use crate::engine::read::counts::Counts;
 use crate::engine::read::counts::backlog::{Backlog, Waits, Work};
+use crate::engine::record::server::{GoneService, ServerRecord, gone_services};
 use crate::http::health::ServiceReport;
 
 /// Stretches of a count for one line; more than these hold is told as "more than".
@@ -39,13 +41,27 @@ pub(super) async fn run(
     counts: Arc<Counts>,
     stop: CancellationToken,
 ) {
-    let mut gone: BTreeMap<Name, (Condition, Timestamp)> = BTreeMap::new();
+    let start = handle.clock().now();
+    // What was gone before the restart is no news.
+    let before = services.health().into_iter().filter(ServiceHealth::is_gone);
+    let known = |service: ServiceHealth| {
+        let since = service.health.since.unwrap_or(start);
+        let name = (service.service, service.sources);
+        (name, (service.health.condition, since))
+    };
+    let mut gone: BTreeMap<Name, (Condition, Timestamp)> = before.map(known).collect();
+    let mut kept = gone_services(handle.reader()).unwrap_or_default();
     loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = services.changed.notified() => {}
-        }
+        let is_over = tokio::select! {
+            biased;
+            () = services.changed.notified() => false,
+            () = stop.cancelled() => true,
+        };
         let now = handle.clock().now();
+        keep(&handle, services.gone(now), &mut kept).await;
+        if is_over {
+            return;
+        }
         for service in services.health() {
             let name = (service.service, service.sources.clone());
             let before = gone.get(&name).copied();
@@ -63,6 +79,18 @@ pub(super) async fn run(
                 );
             }
         }
+    }
+}
+
+/// Keeps which services are gone, where that is news: a restart must not be taken for their recovery.
+async fn keep(handle: &Handle, gone: Vec<GoneService>, kept: &mut Vec<GoneService>) {
+    if gone == *kept {
+        return;
+    }
+    let record = ServerRecord::GoneServices(gone.clone());
+    // What is not taken now is kept with the next change.
+    if handle.submit_waiting(Input::Keep(record)).await.is_ok() {
+        *kept = gone;
     }
 }
 

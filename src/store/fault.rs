@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use super::log::space;
+
 /// The store cannot be trusted any more in this process: memory may be ahead of the disk, or the disk failed. The
 /// process should end; opening anew finds the truth again.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
-    "the store is broken: {doing} failed ({}): {why}\n  hint: the process has to be started again; opening the store \
-     checks it and repairs it from the commit log. If it comes back, look at the disk (dmesg, SMART).",
-    path.display()
+    "the store is broken: {doing} failed ({}): {why}\n  hint: {}",
+    path.display(), self.hint()
 )]
 pub struct StoreFault {
     /// What was being done.
@@ -17,7 +18,12 @@ pub struct StoreFault {
     pub path: PathBuf,
     /// What the system or sled said.
     pub why: String,
+    /// Whether the file system had no room at that moment.
+    pub no_room: bool,
 }
+
+/// With less than this free, in bytes, a write that failed did so for want of room, whatever was said of it.
+const NO_ROOM_BYTES: u64 = 1 << 20;
 
 impl StoreFault {
     pub(super) fn new(doing: impl Into<String>, path: &Path, why: impl ToString) -> Self {
@@ -25,6 +31,17 @@ impl StoreFault {
             doing: doing.into(),
             path: path.to_owned(),
             why: why.to_string(),
+            no_room: space::free_bytes(path).is_some_and(|free| free < NO_ROOM_BYTES),
+        }
+    }
+
+    const fn hint(&self) -> &'static str {
+        if self.no_room {
+            "there is no room on that disk: make room, then start the process again. Nothing that was acknowledged is lost: the \
+             commit log has it, and opening the store repairs the rest from there"
+        } else {
+            "the process has to be started again; opening the store checks it and repairs it from the commit log. If it comes \
+             back, look at the disk (dmesg, SMART)."
         }
     }
 }

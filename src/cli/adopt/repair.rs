@@ -77,7 +77,10 @@ fn differing(row: &ReportRow) -> Option<Differing> {
 
 /// The rows of one class, and how many of them something is done about.
 fn of_class(all: AdoptionReport, class: Class) -> AdoptionReport {
-    let mut report = AdoptionReport::default();
+    let mut report = AdoptionReport {
+        connected_not_read: all.connected_not_read,
+        ..AdoptionReport::default()
+    };
     let rows = all.rows.into_iter().filter(|r| r.class == class);
     rows.for_each(|row| report.add(row));
     report.to_do = report.rows.iter().filter(|r| r.repair.is_some()).count();

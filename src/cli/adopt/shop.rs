@@ -15,7 +15,7 @@ use crate::cli::ask::{Conversation, load};
 use crate::cli::history_pages::{converse, revisions};
 use crate::cli::{page, report};
 use crate::clock::Clock;
-use crate::config::{Config, Env, Source};
+use crate::config::{Config, Connect, Env, Source};
 use crate::domain::action::Abilities;
 use crate::domain::adoption::Asking;
 use crate::domain::id::{AppId, PlanName, PriceId, Scope};
@@ -61,7 +61,15 @@ pub(super) fn installed(
     let mut all = Vec::new();
     for source in sources {
         let shop = (&known, &revisions);
-        let found = of_source(&config, source, shop, args, asking, |q| run(q, table))?;
+        let mut found = of_source(&config, source, shop, args, asking, |q| run(q, table))?;
+        if source.connect == Connect::Accept {
+            let name = source.name.clone();
+            report::warning(&format!(
+                "the connected accounts of `{name}` were not read: their purchases become known by their events alone, and \
+                 are missing here"
+            ));
+            found.judged.report.connected_not_read.push(name);
+        }
         if known.is_empty() {
             is_sold_elsewhere(source, &found, asking)?;
         }

@@ -9,8 +9,10 @@ mod stripe;
 pub use abilities::learned;
 use std::net::SocketAddr;
 
+use crate::admin::ElsewhereRow;
 use crate::config::{Config, Service};
 use crate::domain::id::SourceName;
+use crate::domain::words::counted;
 use crate::effects::license::Answer;
 use crate::effects::mail::MailAnswer;
 use crate::effects::services::{EmbeddedAt, LicenseService, MailService, Services};
@@ -127,6 +129,20 @@ pub async fn all(config: &Config, services: &Services) -> Vec<Tried> {
         }
     }
     out
+}
+
+/// Licenses that are at another service than the one that the config names.
+#[must_use]
+pub fn elsewhere(found: &ElsewhereRow) -> Tried {
+    let (at, named) = (found.at.as_str(), found.named.as_str());
+    let licenses = counted(found.licenses, "license", "licenses");
+    let are = if found.licenses == 1 { "is" } else { "are" };
+    let what = format!(
+        "{licenses} of its purchases {are} at `{at}`, and the config names `{named}`: whatever is to be done about them is held"
+    );
+    Tried::new(Verdict::Unwise, &of("licenses", &found.source), what).hint(format!(
+        "`keyward move-licenses --from {at}` moves them; where they are to stay, `service = \"{at}\"`"
+    ))
 }
 
 /// Whether a license service answers for its application.

@@ -155,6 +155,7 @@ impl Dispatcher {
             handle: &self.handle,
             services: &self.services,
             service: &service,
+            stop: &self.stop,
         };
         let outcome = executor.execute(&machine, &action).await;
         drop(slot);

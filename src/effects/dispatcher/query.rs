@@ -88,7 +88,12 @@ impl Dispatcher {
     ) {
         let scope = id.scope();
         let sent = self.handle.clock().now();
-        let answer = account.ask(question, scope.account()).await;
+        let Some(answer) = self
+            .unless_stopped(account.ask(question, scope.account()))
+            .await
+        else {
+            return;
+        };
         account.heard(&answer, self.handle.clock().now());
         let mut outcome = answer.outcome();
         if let Answer::Done(object) = &answer {
@@ -151,17 +156,25 @@ impl Dispatcher {
         };
         let this = Arc::clone(self);
         self.spawn(self.running(entry, None), async move {
-            let outcome = this.search(&account, &fact, &scope, &name).await;
-            this.hand_in(|| searched(scope.clone(), name.clone(), outcome.clone()))
-                .await;
+            if let Some(outcome) = this.search(&account, &fact, &scope, &name).await {
+                this.hand_in(|| searched(scope.clone(), name.clone(), outcome.clone()))
+                    .await;
+            }
             drop(permit);
         });
         Ok(Begun::Running)
     }
 
     /// Looks for what a parked fact belongs to, and hands in what links it.
-    async fn search(&self, account: &Account, fact: &Fact, scope: &Scope, name: &str) -> Outcome {
-        let answer = account.links(fact, scope.account()).await;
+    async fn search(
+        &self,
+        account: &Account,
+        fact: &Fact,
+        scope: &Scope,
+        name: &str,
+    ) -> Option<Outcome> {
+        let links = account.links(fact, scope.account());
+        let answer = self.unless_stopped(links).await?;
         account.heard(&answer, self.handle.clock().now());
         let outcome = answer.outcome();
         for object in answer.done::<()>().into_iter().flatten() {
@@ -172,7 +185,15 @@ impl Dispatcher {
         }
         tally::action("stripe", scope.source(), "search", &outcome);
         tell(name, scope, &outcome, account);
-        outcome
+        Some(outcome)
+    }
+
+    /// An answer to a question that changes nothing; `None`: the order to stop came first, and it is asked at the next start.
+    async fn unless_stopped<T>(&self, asked: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            answer = asked => Some(answer),
+            () = self.stop.cancelled() => None,
+        }
     }
 
     /// Hands in what Stripe said.

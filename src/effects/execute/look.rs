@@ -28,22 +28,23 @@ const KEPT_AT_ONCE: usize = 10 * labels::CHUNK_MAX;
 
 impl ActionExecutor<'_> {
     /// Looks once. `sent_at`: when our own attempt was sent, where the question is only whether that came through; `None`:
-    /// whoever made it, whenever.
+    /// whoever made it, whenever. Without an outcome on the order to stop: the list may be long, and what was read of it is
+    /// kept for the next process.
     pub(super) async fn look(
         &self,
         machine: &Machine,
         action: &Action,
         sent_at: Option<Timestamp>,
-    ) -> Outcome {
+    ) -> Option<Outcome> {
         let loaded = self
             .services
             .load_held(self.handle.reader())
             .and_then(|()| self.load_labels());
         if let Err(error) = loaded {
-            return Outcome::Again {
+            return Some(Outcome::Again {
                 after: None,
                 why: error.to_string(),
-            };
+            });
         }
         let app = self.app_of(action, None);
         let labels = match sent_at {
@@ -66,11 +67,13 @@ impl ActionExecutor<'_> {
         let mut find = std::pin::pin!(find);
         let found = loop {
             tokio::select! {
-                found = &mut find => break found,
+                found = &mut find => break Some(found),
+                () = self.stop.cancelled() => break None,
                 () = pause(KEEP_EVERY) => self.service.keep_labels(self.handle, labels::CHUNK_MAX).await,
             }
         };
         self.service.keep_labels(self.handle, 1).await;
+        let found = found?;
         // A service that is dead is seen though nothing but looks wait for it, as after a restart.
         let heard = found
             .as_ref()
@@ -81,7 +84,7 @@ impl ActionExecutor<'_> {
                 .map_or_else(ToString::to_string, |_| String::new())
         };
         self.service.breaker.heard(heard, self.now(), why);
-        match found {
+        Some(match found {
             Err(LookupError::Refused(refusal)) if refusal.kind == RefusalKind::Forbidden => {
                 Outcome::Refused {
                     why: refusal.to_string(),
@@ -99,7 +102,7 @@ impl ActionExecutor<'_> {
                 self.take(machine, action, licenses)
                     .unwrap_or(Outcome::Absent { began })
             }
-        }
+        })
     }
 
     /// A license of a purchase that was made since licenses are made here, and not here, is another program's.

@@ -270,6 +270,16 @@ impl Breaker {
         (self.condition, self.since)
     }
 
+    /// Takes up what was known before a restart: it stays so until a call tells otherwise, and the next call is the trial.
+    pub const fn take_up(&mut self, condition: Condition, since: Timestamp, now: Timestamp) {
+        self.state = BreakerState::Open {
+            since: now,
+            until: now,
+            wait: self.settings.first_wait,
+        };
+        (self.condition, self.since) = (condition, Some(since));
+    }
+
     /// A person says that it is mended: the next call is the trial.
     pub fn release(&mut self, now: Timestamp) {
         if let BreakerState::Open { wait, .. } = self.state {

@@ -61,6 +61,14 @@ impl Guard {
         }
     }
 
+    /// Takes up what was known before a restart ([`Breaker::take_up`]).
+    pub fn take_up(&self, known: Health, now: Timestamp) {
+        let mut state = self.state();
+        let since = known.since.unwrap_or(now);
+        state.0.take_up(known.condition, since, now);
+        state.1 = known.why;
+    }
+
     /// A person says that it is mended: the next call is the trial.
     pub fn release(&self, now: Timestamp) {
         self.state().0.release(now);

@@ -4,6 +4,7 @@ pub(crate) mod addresses;
 pub(crate) mod attention;
 pub mod counts;
 pub mod due;
+pub mod embedded_use;
 pub mod noted_keys;
 pub(crate) mod scan;
 pub mod view;

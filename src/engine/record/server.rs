@@ -6,6 +6,7 @@ use super::key::{self, Table};
 use super::{RecordError, View};
 use crate::domain::adoption::{Class, Differences, DifferingPurchase};
 use crate::domain::alert::AlertLog;
+use crate::domain::attention::ServiceTrouble;
 use crate::domain::id::{AccountId, Scope, SourceName};
 use crate::domain::money::Money;
 use crate::domain::service_move::ServiceKind;
@@ -48,6 +49,8 @@ pub enum ServerRecord {
         /// Every source of which something is wrong.
         all: Vec<Trouble>,
     },
+    /// Every service that does not do its work.
+    GoneServices(Vec<GoneService>),
     /// What was reported over a channel.
     Alerts {
         /// The channel.
@@ -78,6 +81,26 @@ pub struct Trouble {
     /// How often it was seen.
     #[n(2)]
     pub times: u32,
+}
+
+/// A service that does not do its work, kept so that a restart is not taken for its recovery.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct GoneService {
+    /// What the operator calls it.
+    #[n(0)]
+    pub service: String,
+    /// One of the sources that use it.
+    #[n(1)]
+    pub source: SourceName,
+    /// How it fails.
+    #[n(2)]
+    pub trouble: ServiceTrouble,
+    /// Since when.
+    #[n(3)]
+    pub since: Timestamp,
+    /// What was heard when that began.
+    #[n(4)]
+    pub why: String,
 }
 
 /// A way to the operator.
@@ -123,6 +146,10 @@ struct ServiceRecord {
 
 fn rhythms_key() -> Vec<u8> {
     key::general("rhythms")
+}
+
+fn gone_services_key() -> Vec<u8> {
+    key::general("troubles/services")
 }
 
 fn alerts_key(channel: Channel) -> Vec<u8> {
@@ -186,6 +213,7 @@ pub(in crate::engine) fn keep(
         ServerRecord::Troubles { seen_by, all } => {
             record::put(working, troubles_key(*seen_by), all)?;
         }
+        ServerRecord::GoneServices(all) => record::put(working, gone_services_key(), all)?,
         ServerRecord::Alerts { channel, log } => {
             record::put(working, alerts_key(*channel), log)?;
         }
@@ -312,6 +340,14 @@ pub fn rhythms(reader: &dyn Read) -> Result<Vec<(SourceName, Rhythm)>, RecordErr
 /// The store's.
 pub fn troubles(reader: &dyn Read, seen_by: SeenBy) -> Result<Vec<Trouble>, RecordError> {
     Ok(record::get(&Committed(reader), &troubles_key(seen_by))?.unwrap_or_default())
+}
+
+/// The services that did not do their work when the last process ended.
+///
+/// # Errors
+/// The store's.
+pub fn gone_services(reader: &dyn Read) -> Result<Vec<GoneService>, RecordError> {
+    Ok(record::get(&Committed(reader), &gone_services_key())?.unwrap_or_default())
 }
 
 /// What was reported over a channel until the last start.

@@ -59,8 +59,9 @@ impl fmt::Debug for Space {
     }
 }
 
-fn free_bytes(dir: &Path) -> Option<u64> {
-    let stat = rustix::fs::statvfs(dir).ok()?;
+/// What is free where a path lies, or will lie.
+pub(in crate::store) fn free_bytes(path: &Path) -> Option<u64> {
+    let stat = path.ancestors().find_map(|p| rustix::fs::statvfs(p).ok())?;
     Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 

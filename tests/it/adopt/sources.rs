@@ -3,6 +3,7 @@
 use keyward::clock::Clock;
 use serde_json::{Value, json};
 
+use super::apply::run;
 use super::shop::{Customer, Shop};
 use crate::support::fake_stripe::KEY;
 use crate::support::purchase::{next_s, one_time};
@@ -62,6 +63,7 @@ async fn a_key_that_another_source_sold_is_not_without_payment() {
         let late = rows(&report, "cs_live_late");
         assert_eq!(late, [("second/cs_live_late".to_owned(), none.clone())]);
         assert_eq!(report["classes"]["key_without_payment"], 2, "{report:#}");
+        assert_eq!(report["connected_not_read"], Value::Null);
     }
     let audited = async || {
         let listed = app.ask(&["attention"]);
@@ -90,5 +92,13 @@ async fn a_key_of_a_connected_account_s_purchase_is_known() {
         let is = rows(&report, "cs_live_Nine");
         let machine = "stripe/acct_9/cs_live_Nine".to_owned();
         assert_eq!(is, [(machine, "known".to_owned())]);
+        // What else they sold is missing, and nobody is to think that there is nothing.
+        assert_eq!(report["connected_not_read"], json!(["stripe"]));
     }
+    let said = run(&app, &[]);
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(
+        said.contains("connected accounts of `stripe` were not read"),
+        "{said}"
+    );
 }

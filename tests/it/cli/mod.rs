@@ -6,6 +6,7 @@ mod backup;
 mod basics;
 mod decisions;
 mod demo;
+mod elsewhere;
 mod erase;
 mod export;
 mod held;

@@ -136,7 +136,7 @@ fn a_store_of_licenses_that_is_not_there_is_a_finding_where_there_was_one() {
     assert_eq!(codes(&place, &[]), (Some(2), vec!["licenses".to_owned()]));
     let said = place.run(&["verify"]);
     assert!(
-        said.out.contains("is not there, and 1 licenses are known"),
+        said.out.contains("is not there, and 1 license is known"),
         "{said}"
     );
     assert!(

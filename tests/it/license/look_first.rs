@@ -18,10 +18,10 @@ use crate::support::wait::{PATIENCE, until};
 const OTHERS: usize = 200;
 /// How long the service takes for an answer: four at a time, all labels take this 65 times.
 const LATENCY_MS: u64 = 50;
-const DAY_S: i64 = 86_400;
+pub(crate) const DAY_S: i64 = 86_400;
 
 /// What the guide's handler would have made.
-async fn made_before(fake: &Fake, labels: impl IntoIterator<Item = String>) {
+pub(crate) async fn made_before(fake: &Fake, labels: impl IntoIterator<Item = String>) {
     let client = Client::new(ClientConfig::new(fake.base(), Secret::new(API_KEY))).unwrap();
     for label in labels {
         let (app_id, devices) = (AppId::new("app_test"), Devices::Count(2));
@@ -35,7 +35,7 @@ async fn made_before(fake: &Fake, labels: impl IntoIterator<Item = String>) {
     }
 }
 
-fn names(what: &str, count: usize) -> Vec<String> {
+pub(crate) fn names(what: &str, count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{what}{n:03}")).collect()
 }
 

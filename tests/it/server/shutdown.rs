@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use keyward::clock::Stopwatch;
 
+use crate::license::look_first::{DAY_S, made_before, names};
 use crate::support::app::{Setup, TestApp};
 use crate::support::fake_licenses::{Fake, Faults};
 use crate::support::purchase::{label, next_s, one_time};
@@ -131,5 +132,42 @@ async fn a_second_server_on_the_same_data_says_so_and_ends() {
         app.door().get("/readyz").await.unwrap().status,
         200,
         "the first one lives on"
+    );
+}
+
+/// Licenses of other sales: so many labels cannot be read within the ten seconds that actions have.
+const OTHERS: usize = 100;
+/// How long each takes, less than a request may; four are read at a time.
+const READ_MS: u64 = 800;
+/// The pages of the list, and the read that a purchase's own license takes.
+const UNDER_WAY: u64 = 4;
+
+/// The list is long, and to look through it changes nothing: nobody waits for its end, and what was read is not read again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_through_the_licenses_is_given_up_and_goes_on_after_the_restart() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    made_before(&fake, names("Other", OTHERS)).await;
+    let mut app = TestApp::start(Setup::with(&fake)).await;
+    fake.switch(|faults| faults.latency_ms = READ_MS);
+    let old = one_time("Old", next_s() - DAY_S);
+    app.door().event(&old).await;
+    until("labels", PATIENCE, async || {
+        (fake.counter("GET one") >= 3 * UNDER_WAY).then_some(())
+    })
+    .await;
+    app.terminate();
+    let status = app.ended(END_WITHIN).await;
+    assert_eq!(status.code(), Some(0), "{}", app.tail());
+    assert!(!app.said().contains("still under way"), "{}", app.tail());
+    fake.switch(|faults| faults.latency_ms = 0);
+    app.restart().await;
+    until("its license", PATIENCE, async || {
+        fake.by_label().get(&label("Old")).map(drop)
+    })
+    .await;
+    let read = fake.counter("GET one");
+    assert!(
+        read <= OTHERS as u64 + UNDER_WAY,
+        "{read} reads of {OTHERS} licenses: what was read is kept"
     );
 }

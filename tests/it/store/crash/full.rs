@@ -99,8 +99,13 @@ fn a_full_disk_loses_nothing() {
         matches!(error, CommitError::Full(_) | CommitError::Broken(_)),
         "{error}"
     );
+    assert!(error.to_string().contains("make room"), "{error}");
     let _ = writer.close();
     drop(reader);
+    // A service manager starts it again meanwhile.
+    if let Err(error) = Store::open(&store, options()) {
+        assert!(error.to_string().contains("make room"), "{error}");
+    }
     fs::remove_file(&ballast).unwrap();
     check(&store, n);
 }
