@@ -24,6 +24,7 @@ pub use ends::{Belongs, SeatEnds};
 pub use found::FoundLicense;
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
 pub use link::{ADOPTED_PREFIX, Linked, Linking, is_untouched, link_found};
+pub(super) use margin::gives_margin;
 pub use margin::leave_margins;
 pub use noted::{NotedSeat, note_seats};
 pub use repair::{Repair, Unrepaired};

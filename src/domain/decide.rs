@@ -217,7 +217,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
         machine.actions.push(action);
     }
     hold_unproved(machine, &wanted, world);
-    hold_back(machine, world);
+    hold_back(machine, due, world);
 }
 
 /// What the purchase is to extend, while nobody has looked for it.

@@ -4,7 +4,7 @@
 //! The guard counts across machines, so the engine asks it ([`super::guard`]); everything else is decided here.
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase};
-use super::adoption::{only_gives, was_heard_of};
+use super::adoption::{gives_margin, only_gives, was_heard_of};
 use super::context::DecisionContext;
 use super::entitlement::{Entitlement, SeatDue};
 use super::guard::is_hurtful;
@@ -62,8 +62,8 @@ impl Brakes<'_> {
 }
 
 /// Holds back what must not be sent now, and lets go what nothing holds any more.
-pub(super) fn hold_back(machine: &mut Machine, world: &DecisionContext<'_>) {
-    let_go(machine, world);
+pub(super) fn hold_back(machine: &mut Machine, due: &Entitlement, world: &DecisionContext<'_>) {
+    let_go(machine, due, world);
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
         let is_cleared = matches!(
@@ -78,14 +78,19 @@ pub(super) fn hold_back(machine: &mut Machine, world: &DecisionContext<'_>) {
         if !waits {
             continue;
         }
-        if let Some(hold) = hold_of(machine, action, world) {
+        if let Some(hold) = hold_of(machine, due, action, world) {
             machine.actions[index].hold(hold, world.now);
         }
     }
 }
 
 /// What holds an action at present.
-fn hold_of(machine: &Machine, action: &Action, world: &DecisionContext<'_>) -> Option<Hold> {
+fn hold_of(
+    machine: &Machine,
+    due: &Entitlement,
+    action: &Action,
+    world: &DecisionContext<'_>,
+) -> Option<Hold> {
     if matches!(action.act, Act::Query(_)) {
         return None;
     }
@@ -102,7 +107,8 @@ fn hold_of(machine: &Machine, action: &Action, world: &DecisionContext<'_>) -> O
             reason: order.reason.clone(),
         });
     }
-    if is_only_adopted(machine) && !goes_on(machine, action, world.now) {
+    let goes_on = goes_on(machine, action, world.now) || gives_margin(machine, due, action);
+    if is_only_adopted(machine) && !goes_on {
         return Some(Hold::Adoption);
     }
     if !changes_something(action) {
@@ -184,7 +190,7 @@ pub fn plan_of<'a>(machine: &'a Machine, action: &'a Action) -> Option<&'a PlanN
 
 /// What was held and is held by nothing any more goes ahead. Where others made licenses meanwhile, it looks first: a create
 /// for its license, anything else for what the license has become.
-fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
+fn let_go(machine: &mut Machine, due: &Entitlement, world: &DecisionContext<'_>) {
     look_anew(machine, world);
     let mut read = Vec::new();
     for index in 0..machine.actions.len() {
@@ -192,7 +198,7 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
         if action.outcome != ActionOutcome::Held {
             continue;
         }
-        if let Some(hold) = hold_of(machine, action, world) {
+        if let Some(hold) = hold_of(machine, due, action, world) {
             rename(&mut machine.actions[index], hold);
             continue;
         }

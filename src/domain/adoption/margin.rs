@@ -1,11 +1,11 @@
 //! What a license that others give lacks where it lasts as long as what was paid for: the policy's margin, and nothing else.
 
 use super::found::SAME_END;
-use crate::domain::action::Act;
+use crate::domain::action::{Act, Action};
 use crate::domain::context::DecisionContext;
-use crate::domain::entitlement::{Entitlement, SeatDue, Why};
+use crate::domain::entitlement::{Entitlement, SeatDue, Want, Why};
 use crate::domain::holding::is_only_adopted;
-use crate::domain::machine::Machine;
+use crate::domain::machine::{Grant, Machine};
 use crate::domain::matching::match_seats;
 use crate::domain::reconcile::Difference;
 
@@ -25,21 +25,43 @@ pub fn leave_margins(
     if !adopted && !due.seats.iter().any(observes) {
         return;
     }
-    let matched = match_seats(machine, due);
     let lasts = |number: u32| {
-        let pairs = due.seats.iter().zip(&matched);
-        let mut pairs = pairs.filter_map(|(seat, n)| Some((seat, &machine.grants[(*n)?])));
-        pairs.any(|(seat, grant)| {
-            let (Some(paid), Some(ends)) = (seat.paid_until, grant.expires_at) else {
-                return false;
-            };
-            let is_paid = seat.why == Why::Due && grant.live_at(world.now);
-            let of_others = adopted || observes(seat);
-            grant.number == number && of_others && is_paid && ends + SAME_END >= paid
-        })
+        let found = of_paid(machine, due, number);
+        found.is_some_and(|(seat, grant)| (adopted || observes(seat)) && grant.live_at(world.now))
     };
     wanted.retain(|d| {
         let lengthens = matches!(d.act, Act::SetExpiry { .. }) && !d.takes;
         !(lengthens && d.grant.is_some_and(lasts))
     });
+}
+
+/// The seat of a license that lasted as long as what was paid for, and is due: what it lacks is the margin alone.
+fn of_paid<'a>(
+    machine: &'a Machine,
+    due: &'a Entitlement,
+    number: u32,
+) -> Option<(&'a SeatDue, &'a Grant)> {
+    let matched = match_seats(machine, due);
+    let pairs = due.seats.iter().zip(matched);
+    let mut pairs = pairs.filter_map(|(seat, n)| Some((seat, &machine.grants[n?])));
+    pairs.find(|(seat, grant)| {
+        let (Some(paid), Some(ends)) = (seat.paid_until, grant.expires_at) else {
+            return false;
+        };
+        grant.number == number && seat.why == Why::Due && ends + SAME_END >= paid
+    })
+}
+
+/// Whether an action gives a license nothing but the margin. At the turn of a period it is given without asking: the renewal
+/// is paid an hour later, and whoever pays does not stand before a closed door until then.
+pub(in crate::domain) fn gives_margin(
+    machine: &Machine,
+    due: &Entitlement,
+    action: &Action,
+) -> bool {
+    let Act::SetExpiry { until, .. } = action.act else {
+        return false;
+    };
+    of_paid(machine, due, action.license)
+        .is_some_and(|(seat, _)| matches!(seat.want, Want::Live { until: due } if due == until))
 }

@@ -259,6 +259,30 @@ fn an_adopted_purchase_is_left_as_it_is_until_something_new_is_heard() {
         .mails("");
 }
 
+/// A license that others made ends with its period. At the turn the margin is given without asking, so that nobody who pays
+/// stands before a closed door until the renewal is paid an hour later; whatever is more than that waits for a yes.
+#[test]
+fn at_the_turn_of_its_period_an_adopted_license_is_given_the_margin() {
+    for (ends, held) in [(30.0, false), (20.0, true)] {
+        let mut case = Case::subscription(|_| {});
+        case.paid(0.0, "in_1", 0.0, 30.0);
+        for fact in &mut case.machine.facts {
+            fact.id = format!("{ADOPTED_PREFIX}{}", fact.id).as_str().into();
+        }
+        let grant = &mut case.machine.grants[0];
+        (grant.adopted, grant.expires_at) = (true, Some(day(ends)));
+        case.machine.adopted_at = Some(day(10.0));
+        case.on(10.0).reconcile();
+        let waits = [("extend_license", Hold::Adoption)];
+        let waits = if held { &waits[..] } else { &[] };
+        case.on(29.0).holds(waits);
+        assert_eq!(case.machine.grants[0].expires_at, Some(day(ends)));
+        case.on(30.0).holds(waits);
+        let until = case.machine.grants[0].expires_at;
+        assert_eq!(until, Some(day(if held { ends } else { 33.0 })));
+    }
+}
+
 /// Of a purchase that was heard of before its history was read, time that it is owed is given: an event may have asked for it.
 /// What takes something waits for a person all the same, and so does everything of one that was only read.
 #[test]

@@ -258,9 +258,11 @@ impl ForCustomer {
             }
         }
         let more = end(should);
-        match what_now {
-            Some(what_now) => write!(f, " It should work{more}. {what_now}"),
-            None => write!(f, " It should work{more}: the longer time is on its way."),
+        match (what_now, self.rest) {
+            (Some(what_now), _) => write!(f, " It should work{more}. {what_now}"),
+            (None, Some(_)) => write!(f, " It should work{more}: the longer time is on its way."),
+            // Nothing is asked for yet: what was paid for is there.
+            (None, None) => Ok(()),
         }
     }
 
