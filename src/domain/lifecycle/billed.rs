@@ -4,7 +4,8 @@ use super::course::Course;
 use super::paid_time::{PaidPeriod, PaidTime};
 use super::role::Role;
 use crate::domain::finding::Finding;
-use crate::domain::object::{Invoice, ItemKey, ItemThen};
+use crate::domain::id::ItemKey;
+use crate::domain::object::{Invoice, ItemThen};
 use crate::domain::time::Timestamp;
 
 impl<'f> Course<'_, 'f> {

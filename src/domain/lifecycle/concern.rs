@@ -12,8 +12,7 @@ use super::role::{LicensedLine, Role};
 use super::subscription::SubscriptionState as S;
 use super::subscription_life::{OpenRenewal, SubscriptionLife};
 use crate::domain::fact::Fact;
-use crate::domain::id::InvoiceId;
-use crate::domain::object::ItemKey;
+use crate::domain::id::{InvoiceId, ItemKey};
 use crate::domain::time::Timestamp;
 
 impl Episode {

@@ -3,7 +3,7 @@
 use super::course::Course;
 use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use crate::domain::fact::Fact;
-use crate::domain::object::ItemKey;
+use crate::domain::id::ItemKey;
 use crate::domain::time::Timestamp;
 
 impl Course<'_, '_> {

@@ -9,9 +9,9 @@ use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use super::subscription_life::OpenRenewal;
 use crate::domain::fact::{BillingReason, Fact};
 use crate::domain::finding::Finding;
-use crate::domain::id::InvoiceId;
+use crate::domain::id::{InvoiceId, ItemKey};
 use crate::domain::object::invoice::InvoiceState;
-use crate::domain::object::{Invoice, ItemKey, ItemThen};
+use crate::domain::object::{Invoice, ItemThen};
 use crate::domain::time::Timestamp;
 
 impl<'f> Course<'_, 'f> {

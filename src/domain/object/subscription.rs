@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::invoice::Invoice;
-use super::items::{ItemHistory, ItemKey, Items};
+use super::items::{ItemHistory, Items};
 use super::listed::Listed;
 use super::listed::answers;
 use super::listed::moved_along;
@@ -11,7 +11,7 @@ use super::listed::period_shown;
 use crate::domain::fact::{
     Fact, Item, Subscription as Shown, SubscriptionEvent, SubscriptionStatus, Wants,
 };
-use crate::domain::id::InvoiceId;
+use crate::domain::id::{InvoiceId, ItemKey};
 use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
 
@@ -113,7 +113,7 @@ impl<'f> Subscription<'f> {
         let known = self.items.len();
         let mut items: Vec<ItemThen> = Vec::new();
         for item in listed.items {
-            let id = item.id.as_ref().map(|id| id.as_str().to_owned());
+            let id = item.id.as_ref().map(|id| ItemKey::from(id.as_str()));
             let priced = (&item.price, item.metered);
             let index = self.items.add(id, priced, fact.at, alone, terms);
             let period = item
@@ -208,7 +208,7 @@ impl<'f> Subscription<'f> {
                 .filter(|l| l.amount >= 0 && !l.proration)
             {
                 if unseen && line.of_subscription && self.items.key_of_line(line).is_none() {
-                    let id = line.item.as_ref().map(|id| id.as_str().to_owned());
+                    let id = line.item.as_ref().map(|id| ItemKey::from(id.as_str()));
                     let index =
                         self.items
                             .add(id, (&line.price, false), invoice.first_at, false, terms);

@@ -66,7 +66,7 @@ pub(in crate::engine) fn look(
     machine.told.extend(told.iter().cloned());
     let mut extends = extends.into_iter();
     machine.looked = Some(match extends.next() {
-        Some(first) => Looked::Extends(first, extends.collect()),
+        Some(first) => Looked::Extends(Box::new(first), extends.collect()),
         None => Looked::Own,
     });
     // It is news: shown with the purchase, and nobody is alerted.
