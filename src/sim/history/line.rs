@@ -52,7 +52,7 @@ pub(super) fn read(text: &str) -> Result<Line, String> {
         );
     }
     let body = envelope.event.map_or(text, RawValue::get);
-    let event = event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
+    let event = event::read_text(body, Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
     Ok(told(event, &source, envelope.received_at))
 }
 
@@ -83,7 +83,7 @@ fn exported(text: &str) -> Option<Line> {
         return None;
     }
     let source = SourceName::new(envelope.source.unwrap_or_else(|| "stripe".to_owned()));
-    let event = event::read(body.as_bytes(), Timestamp::from_ms(0)).ok()?;
+    let event = event::read_text(body, Timestamp::from_ms(0)).ok()?;
     Some(told(event, &source, envelope.received_at))
 }
 
