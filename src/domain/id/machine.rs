@@ -50,7 +50,7 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.account {
             Some(account) => write!(f, "{}/{account}", self.source),
-            None => write!(f, "{}", self.source),
+            None => f.write_str(self.source.as_str()),
         }
     }
 }
@@ -146,7 +146,9 @@ impl MachineId {
 
 impl fmt::Display for MachineId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.scope, self.object)
+        fmt::Display::fmt(&self.scope, f)?;
+        f.write_str("/")?;
+        f.write_str(self.object.as_str())
     }
 }
 
