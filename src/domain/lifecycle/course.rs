@@ -222,7 +222,8 @@ impl Course<'_, '_> {
 
     /// Whether something is licensed at an instant: an item by a plan, or the subscription by its metadata.
     pub(super) fn sells_at(&self, at: Timestamp) -> bool {
-        self.life.asked.is_some() || !self.objects.subscription.licensed_at(at).is_empty()
+        let mut licensed = self.objects.subscription.licensed_at(at);
+        self.life.asked.is_some() || licensed.next().is_some()
     }
 
     pub(super) fn hands_out_trial(&self, at: Timestamp) -> bool {

@@ -107,7 +107,8 @@ impl<'f> Course<'_, 'f> {
         let asked = self.life.asked.is_some();
         let asked_had = asked && self.life.carriers.iter().any(had);
         let licensed = self.objects.subscription.licensed_at(version.at);
-        let sells = |key: &ItemKey| asked || licensed.contains(key);
+        let licensed: Vec<&ItemKey> = licensed.collect();
+        let sells = |key: &ItemKey| asked || licensed.contains(&key);
         let is_paid =
             |i: &&ItemThen| (asked_had || had(&i.key)) && sells(&i.key) && !self.life.only_used(i);
         let items: Vec<ItemThen> = version.items.iter().filter(is_paid).cloned().collect();

@@ -292,18 +292,15 @@ impl<'f> Subscription<'f> {
 
     /// Items that a plan names at an instant, or all that the metadata's license lives by; of those that the
     /// subscription has then.
-    #[must_use]
-    pub fn licensed_at(&self, at: Timestamp) -> Vec<ItemKey> {
+    pub fn licensed_at(&self, at: Timestamp) -> impl Iterator<Item = &ItemKey> + Clone {
         let shown = self.version_at(at).or_else(|| self.versions.first());
         let is = |i: &ItemThen, key: &ItemKey| i.key == *key && (i.quantity > 0 || i.metered);
-        let has = |key: &ItemKey| {
+        let has = move |key: &ItemKey| {
             shown.is_none_or(|v| v.items.is_empty() || v.items.iter().any(|i| is(i, key)))
         };
-        let licensed = self.items.iter().filter(|(_, h)| h.is_licensed_at(at));
-        licensed
-            .filter(|(key, _)| has(key))
-            .map(|(key, _)| key.clone())
-            .collect()
+        let licensed = self.items.iter();
+        let licensed = licensed.filter(move |(_, h)| h.is_licensed_at(at));
+        licensed.map(|(key, _)| key).filter(move |key| has(key))
     }
 
     /// An item as its license stands for it: one that no plan names any more has as many units as it had when one did
