@@ -68,6 +68,7 @@ impl<'f> Subscription<'f> {
             .filter(|f| f.subscription().is_some())
             .copied()
             .collect();
+        subscription.versions.reserve(snapshots.len());
         for (fact, answer) in snapshots.iter().zip(answers(facts, &snapshots)) {
             if let Some(shown) = fact.subscription() {
                 let listed = Listed::of(shown, answer);
@@ -111,7 +112,7 @@ impl<'f> Subscription<'f> {
             .unwrap_or_default();
         let alone = listed.items.len() == 1;
         let known = self.items.len();
-        let mut items: Vec<ItemThen> = Vec::new();
+        let mut items: Vec<ItemThen> = Vec::with_capacity(listed.items.len());
         for item in listed.items {
             let id = item.id.as_ref().map(|id| ItemKey::from(id.as_str()));
             let priced = (&item.price, item.metered);

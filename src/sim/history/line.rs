@@ -77,7 +77,7 @@ fn exported(text: &str) -> Option<Line> {
     let at = line.strip_prefix(r#"{"received_at""#)?.find(EVENT)? + r#"{"received_at""#.len();
     let (head, body) = line.split_at(at + EVENT.len());
     // What stands before is read by itself: if it closes with nothing in the event's place, the event is the line's own.
-    let head = format!("{head}null}}");
+    let head = [head, "null}"].concat();
     let envelope: LineEnvelope<'_> = serde_json::from_str(&head).ok()?;
     if envelope.decision.is_some() || envelope.lookup.is_some() || envelope.account.is_some() {
         return None;
