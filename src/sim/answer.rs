@@ -203,7 +203,7 @@ pub fn each_event(
             Disposition::Applied(machine) => EventOutcome::Applied(Applied {
                 event,
                 kind,
-                machine: machine.map(|m| m.to_string()),
+                machine: machine.map(String::from),
             }),
             Disposition::Parked(names) => EventOutcome::Parked(Parked {
                 event,

@@ -245,7 +245,7 @@ impl Packed {
         let (names, begins) = (self.names.len(), self.begins.len());
         groups::names(&line, |name| self.names.push(name));
         if let Some(machine) = groups::may_begin(&line) {
-            self.begins.push_str(&machine.to_string());
+            self.begins.push_str(&String::from(machine));
         }
         let (from, received) = (self.bytes.len(), line.received);
         let fact = if pack(&line, &mut self.bytes) {

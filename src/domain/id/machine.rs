@@ -179,7 +179,18 @@ impl TryFrom<String> for MachineId {
 
 impl From<MachineId> for String {
     fn from(id: MachineId) -> Self {
-        id.to_string()
+        Self::from(&id)
+    }
+}
+
+impl From<&MachineId> for String {
+    /// As `to_string` would, with room made once: every event names its machine several times.
+    fn from(id: &MachineId) -> Self {
+        let (source, object) = (id.source().as_str(), id.object.as_str());
+        match &id.scope.account {
+            Some(account) => [source, "/", account.as_str(), "/", object].concat(),
+            None => [source, "/", object].concat(),
+        }
     }
 }
 
@@ -205,7 +216,7 @@ impl<C> Encode<C> for MachineId {
         e: &mut minicbor::Encoder<W>,
         _: &mut C,
     ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.str(&self.to_string())?.ok()
+        e.str(&String::from(self))?.ok()
     }
 }
 

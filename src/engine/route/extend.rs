@@ -351,6 +351,7 @@ pub(in crate::engine) fn link_keys(tx: &mut Transaction<'_, '_>, scope: &Scope, 
     let new = machine.grants.iter().filter(|g| g.since == tx.now.at);
     for grant in new {
         let entry = key::by_key(scope, &grant.key);
-        tx.working.put(entry, machine.id.to_string().into_bytes());
+        tx.working
+            .put(entry, String::from(&machine.id).into_bytes());
     }
 }
