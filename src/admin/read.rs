@@ -111,7 +111,7 @@ fn page(context: &Context, id: &MachineId, now: Timestamp) -> Result<Purchase, F
         None => None,
     };
     let on_record = customer.as_ref().and_then(|c| c.email.as_deref());
-    let mut view = MachineView::of(&machine, on_record, &rules.revisions, now, Keys::Shown);
+    let mut view = MachineView::of(&machine, &folded, on_record, now, Keys::Shown);
     view.status = Some(summary::status(
         &machine,
         &folded,

@@ -259,8 +259,7 @@ fn license(
     asked: At,
 ) -> WhyLicense {
     let of_seat = |g: &&Grant| {
-        let named =
-            g.seat.item == *seat.item.as_str() || seat.aliases.iter().any(|a| *a == *g.seat.item);
+        let named = g.seat.item == seat.item || seat.aliases.contains(&g.seat.item);
         named && g.seat.unit == seat.unit
     };
     let newest = || machine.grants.iter().rev().find(of_seat);
@@ -359,7 +358,7 @@ fn actions(machine: &Machine, seat: &SeatDue, grant: Option<&Grant>, asked: At) 
     let concerns = |a: &&Action| {
         let of_grant = grant.is_some_and(|g| g.number == a.license);
         let makes = |new: &crate::domain::action::NewLicense| {
-            new.seat.item == *seat.item.as_str() && new.seat.unit == seat.unit
+            new.seat.item == seat.item && new.seat.unit == seat.unit
         };
         (of_grant || a.act.new_license().is_some_and(makes))
             && !matches!(a.act, Act::Read { .. } | Act::Query(_))

@@ -140,8 +140,8 @@ impl Holder {
 }
 
 /// What is told later goes before what was told earlier; silence changes nothing.
-fn set<T: Clone>(known: &mut Option<T>, told: Option<&T>) {
-    if let Some(told) = told {
-        *known = Some(told.clone());
+fn set<T: Clone + PartialEq>(known: &mut Option<T>, told: Option<&T>) {
+    if told.is_some() && known.as_ref() != told {
+        *known = told.cloned();
     }
 }

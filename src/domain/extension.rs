@@ -30,7 +30,7 @@ use super::time::{Span, Timestamp};
 pub enum Looked {
     /// Licenses of other machines, one at least: this purchase makes none for these seats.
     #[n(0)]
-    Extends(#[n(0)] Extends, #[cbor(n(1), default)] Vec<Extends>),
+    Extends(#[n(0)] Box<Extends>, #[cbor(n(1), default)] Vec<Extends>),
     /// None: it gets a license of its own.
     #[n(1)]
     Own,
@@ -145,7 +145,7 @@ impl Machine {
     /// The licenses of other machines that it extends.
     pub fn extends(&self) -> impl Iterator<Item = &Extends> {
         let all = match &self.looked {
-            Some(Looked::Extends(first, more)) => Some(std::iter::once(first).chain(more)),
+            Some(Looked::Extends(first, more)) => Some(std::iter::once(&**first).chain(more)),
             Some(Looked::Own) | None => None,
         };
         all.into_iter().flatten()

@@ -215,7 +215,7 @@ mod tests {
         use crate::domain::entitlement::{Entitlement, SeatDue, Want, Why};
         let until = Some(at(ends_s));
         let seat = SeatDue {
-            item: "si_1".to_owned(),
+            item: "si_1".into(),
             aliases: std::collections::BTreeSet::new(),
             unit: 1,
             plan: None,

@@ -6,6 +6,7 @@
 mod machine;
 mod text;
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use minicbor::{Decode, Encode};
@@ -39,6 +40,9 @@ macro_rules! ids {
         impl From<&str> for $name {
             fn from(id: &str) -> Self { Self(id.into()) }
         }
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str { self.as_str() }
+        }
     )*};
 }
 
@@ -57,6 +61,8 @@ ids! {
     SubscriptionId;
     /// An item of a subscription, `si_…`.
     ItemId;
+    /// Names an item of a subscription or a line of a purchase: its own id, or its price where it has none.
+    ItemKey;
     /// An invoice, `in_…`.
     InvoiceId;
     /// A payment intent, `pi_…`.

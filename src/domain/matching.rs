@@ -7,8 +7,7 @@ use crate::domain::machine::{Grant, Machine};
 /// Which grant stands for each seat: the newest that is not replaced, by the item's own name first, then by a former one.
 #[must_use]
 pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
-    let mut taken = vec![false; machine.grants.len()];
-    let mut matched = vec![None; due.seats.len()];
+    let mut matched: Vec<Option<usize>> = vec![None; due.seats.len()];
     for exact in [true, false] {
         for (n, seat) in due.seats.iter().enumerate() {
             if matched[n].is_some() {
@@ -24,17 +23,9 @@ pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
                 let elsewhere = g.plan != seat.plan && g.app_id != seat.app_id;
                 named && g.seat.unit == seat.unit && !g.replaced && !elsewhere
             };
-            let found = machine
-                .grants
-                .iter()
-                .enumerate()
-                .rev()
-                .find(|(i, g)| !taken[*i] && fits(g))
-                .map(|(i, _)| i);
-            if let Some(index) = found {
-                taken[index] = true;
-                matched[n] = Some(index);
-            }
+            let mut newest_first = machine.grants.iter().enumerate().rev();
+            let found = newest_first.find(|(i, g)| fits(g) && !matched.contains(&Some(*i)));
+            matched[n] = found.map(|(i, _)| i);
         }
     }
     matched

@@ -324,7 +324,7 @@ mod tests {
     fn create() -> Action {
         let new = NewLicense {
             seat: SeatId {
-                item: "purchase".to_owned(),
+                item: "purchase".into(),
                 unit: 1,
             },
             app_id: None,

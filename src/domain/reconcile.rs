@@ -235,10 +235,10 @@ fn moved_away(machine: &Machine, seat: &SeatDue) -> bool {
         machine
             .moved_out
             .iter()
-            .any(|m| m.item == item && m.unit == seat.unit)
+            .any(|m| m.item.as_str() == item && m.unit == seat.unit)
     };
     let extends = machine.extends().any(|e| e.is_of(seat));
-    extends || named(&seat.item) || seat.aliases.iter().any(|a| named(a))
+    extends || named(seat.item.as_str()) || seat.aliases.iter().any(|a| named(a.as_str()))
 }
 
 /// Writes down which plan each license stands for now: a changed price changes the same license.

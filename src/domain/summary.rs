@@ -154,7 +154,7 @@ mod tests {
                 Machine::new(id, Kind::Payment, SourceName::from("stripe"), Some(true));
             let act = Act::Create(NewLicense {
                 seat: SeatId {
-                    item: "si_1".to_owned(),
+                    item: "si_1".into(),
                     unit: 1,
                 },
                 app_id: None,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::action::{Act, Action, ActionOutcome, CreatePhase, NewLicense};
 use super::extension::{Extension, ExtensionStanding};
 use super::finding::{Finding, Report};
-use super::id::{ObjectId, PlanName};
+use super::id::{ItemKey, ObjectId, PlanName};
 use super::lifecycle::subscription::SubscriptionState as S;
 use super::lifecycle::{Folded, State};
 use super::machine::{Grant, LicenseStatus, Machine};
@@ -114,7 +114,7 @@ fn one_create_per_seat(
     } else if incoming.attempts == 0 {
         incoming.outcome = ActionOutcome::Superseded;
     } else if let Act::Create(new) = &mut incoming.act {
-        new.seat.item = former_object.to_string();
+        new.seat.item = ItemKey::from(former_object.as_str());
     }
 }
 

@@ -334,7 +334,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, Env};
     use crate::domain::action::{NewLicense, SeatId};
-    use crate::domain::id::Label;
+    use crate::domain::id::{ItemKey, Label};
     use crate::domain::plan::Devices;
     use crate::effects::services::EmbeddedAt;
     use crate::secret::Secret;
@@ -355,7 +355,7 @@ mod tests {
 
     fn create() -> Action {
         let seat = SeatId {
-            item: String::new(),
+            item: ItemKey::from(""),
             unit: 0,
         };
         let new = NewLicense {

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::replay::Replay;
 use super::world::{Simulation, SimulationError};
+use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, Keys, MachineView};
@@ -162,10 +163,15 @@ impl<F: Fn(&EventOutcome) -> bool> Serialize for Listed<'_, F> {
 
 /// Every machine as it is at the world's instant.
 pub fn machines(world: &Simulation) -> impl Iterator<Item = Result<MachineView, SimulationError>> {
-    world.machines().map(|machine| viewed(world, machine))
+    let all = world.all_folded();
+    all.map(|(machine, folded)| viewed(world, machine, &folded))
 }
 
-fn viewed(world: &Simulation, machine: &Machine) -> Result<MachineView, SimulationError> {
+fn viewed(
+    world: &Simulation,
+    machine: &Machine,
+    folded: &Folded,
+) -> Result<MachineView, SimulationError> {
     let on_record = match machine.customer() {
         Some(id) => view::customer(&world.store, machine.id.scope(), id)?,
         None => None,
@@ -173,8 +179,8 @@ fn viewed(world: &Simulation, machine: &Machine) -> Result<MachineView, Simulati
     let email = on_record.filter(|c| !c.deleted).and_then(|c| c.email);
     Ok(MachineView::of(
         machine,
+        folded,
         email.as_deref(),
-        &world.rules.revisions,
         world.now,
         Keys::Hidden,
     ))
@@ -197,7 +203,7 @@ pub fn each_event(
             Disposition::Applied(machine) => EventOutcome::Applied(Applied {
                 event,
                 kind,
-                machine: machine.map(|m| m.to_string()),
+                machine: machine.map(String::from),
             }),
             Disposition::Parked(names) => EventOutcome::Parked(Parked {
                 event,

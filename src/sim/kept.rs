@@ -12,6 +12,7 @@ use crate::domain::fact::Fact;
 use crate::domain::id::{AccountId, SourceName};
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Delivery, EventPayload, Input};
+use crate::engine::record::buffer::Buffer;
 
 /// Lines that are read and packed at one time: few enough for all threads to have some, enough to outweigh the handing over.
 const BATCH: usize = 128;
@@ -244,7 +245,7 @@ impl Packed {
         let (names, begins) = (self.names.len(), self.begins.len());
         groups::names(&line, |name| self.names.push(name));
         if let Some(machine) = groups::may_begin(&line) {
-            self.begins.push_str(&machine.to_string());
+            self.begins.push_str(&String::from(machine));
         }
         let (from, received) = (self.bytes.len(), line.received);
         let fact = if pack(&line, &mut self.bytes) {
@@ -277,7 +278,7 @@ fn pack(line: &Line, bytes: &mut Vec<u8>) -> bool {
         && delivery.raw.is_empty();
     if told {
         // Writing to a Vec cannot fail, and no type here refuses to be encoded.
-        let _ = Encoder::new(bytes)
+        let _ = Encoder::new(Buffer(bytes))
             .encode(&delivery.source)
             .and_then(|e| e.encode(&delivery.account))
             .and_then(|e| e.encode(delivery.livemode))

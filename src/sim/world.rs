@@ -1,5 +1,6 @@
 //! The one loop: time jumps to whatever comes next, a delivery or something due, and nothing sleeps.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use super::services::SimulatedLicenses;
 use crate::domain::action::{Outcome, RefusalScope};
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::id::{EventId, MachineId, Scope};
+use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::standing::StandingOrders;
@@ -157,6 +159,11 @@ impl Simulation {
     /// Every machine.
     pub fn machines(&self) -> impl Iterator<Item = &Machine> {
         self.machines.iter()
+    }
+
+    /// Every machine with its fold at the world's instant.
+    pub(super) fn all_folded(&self) -> impl Iterator<Item = (&Machine, Cow<'_, Folded>)> {
+        self.machines.all_folded(&self.rules.revisions, self.now)
     }
 
     fn take_in(&mut self, line: &Line) -> Result<Receipt, SimulationError> {

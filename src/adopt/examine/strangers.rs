@@ -46,7 +46,7 @@ mod tests {
         let id = "stripe/sub_1".parse().unwrap();
         let mut machine = Machine::new(id, Kind::Subscription, "stripe".into(), None);
         let seat = SeatDue {
-            item: "si_1".to_owned(),
+            item: "si_1".into(),
             aliases: std::collections::BTreeSet::new(),
             unit: 1,
             plan: None,

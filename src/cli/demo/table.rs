@@ -12,7 +12,8 @@ pub(super) fn table(server: &Server, now: Timestamp) -> Result<(), Failure> {
     let rules = server.handle.rules();
     let mut pages = Vec::new();
     view::machines(server.handle.reader(), |machine| {
-        let page = MachineView::of(&machine, None, &rules.revisions, now, Keys::Shown);
+        let folded = machine.folded(&rules.revisions, now);
+        let page = MachineView::of(&machine, &folded, None, now, Keys::Shown);
         pages.push((
             STORIES
                 .iter()

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use crate::domain::id::{
-    AppId, CustomerId, EventId, InvoiceId, LicenseKey, PlanName, SessionId, SubscriptionId,
+    AppId, CustomerId, EventId, InvoiceId, ItemKey, LicenseKey, PlanName, SessionId, SubscriptionId,
 };
 use crate::domain::plan::Devices;
 use crate::domain::service_move::KeptKey;
@@ -115,7 +115,7 @@ pub struct NewLicense {
 pub struct SeatId {
     /// The item.
     #[n(0)]
-    pub item: String,
+    pub item: ItemKey,
     /// Its unit.
     #[n(1)]
     pub unit: u32,

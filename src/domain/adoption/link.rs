@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn a_license_is_found_by_other_names_of_its_item() {
         let by_id = SeatDue {
-            aliases: BTreeSet::from(["price_month".to_owned()]),
+            aliases: BTreeSet::from(["price_month".into()]),
             ..seat("monthly", 33, 1)
         };
         let noted = noted(&[by_id, seat("yearly", 368, 1)]);

@@ -7,7 +7,7 @@ use super::found::FoundLicense;
 use super::pairing::pair;
 use crate::domain::action::SeatId;
 use crate::domain::entitlement::{Entitlement, SeatDue};
-use crate::domain::object::ItemKey;
+use crate::domain::id::ItemKey;
 use crate::domain::time::Timestamp;
 
 /// A seat by the names that it had when its license was noted.

@@ -121,7 +121,7 @@ pub(super) mod tests {
     pub fn seat(item: &str, days: i64, devices: u32) -> SeatDue {
         let until = Some(Timestamp::from_s(days * 86_400));
         SeatDue {
-            item: item.to_owned(),
+            item: item.into(),
             aliases: BTreeSet::new(),
             unit: 1,
             plan: None,

@@ -242,7 +242,7 @@ mod tests {
         let mut machine = machine();
         let act = Act::Create(NewLicense {
             seat: SeatId {
-                item: "si_1".to_owned(),
+                item: "si_1".into(),
                 unit: 1,
             },
             app_id: None,

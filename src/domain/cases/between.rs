@@ -98,7 +98,7 @@ fn creating(id: &str, attempts: u32) -> Machine {
         Some(true),
     );
     let seat = SeatId {
-        item: "purchase".to_owned(),
+        item: "purchase".into(),
         unit: 1,
     };
     let new = NewLicense {

@@ -8,7 +8,7 @@ use crate::domain::adoption::{Belongs, SeatEnds};
 fn needed(item: &str, until: f64) -> NewLicense {
     NewLicense {
         seat: SeatId {
-            item: item.to_owned(),
+            item: item.into(),
             unit: 1,
         },
         app_id: None,

@@ -1,7 +1,7 @@
 //! Refunds: whether money that went back takes a license away. **This file decides it** (rules 36, 37).
 
 use crate::domain::id::InvoiceId;
-use crate::domain::lifecycle::PaidTime;
+use crate::domain::lifecycle::{PaidPeriod, PaidTime};
 use crate::domain::object::{Returned, ReturnedByInvoice};
 use crate::domain::policy::{OnPartialRefund, OnRefund, Policy};
 use crate::domain::time::Timestamp;
@@ -63,12 +63,13 @@ pub fn of_item(
     };
     let taken = paid.periods.iter().any(|period| {
         // A proration changes a period that another invoice pays for; where that one reaches as far, it carries.
-        let carried = paid.periods.iter().any(|other| {
+        let carries = |other: &PaidPeriod| {
             other.invoice != period.invoice
                 && gone(&other.invoice).is_none()
                 && other.carries(period)
-        });
-        gone(&period.invoice).is_some_and(|at| at < period.holds) && !carried
+        };
+        let gone = gone(&period.invoice).is_some_and(|at| at < period.holds);
+        gone && !paid.periods.iter().any(carries)
     });
     if taken {
         RefundEffect::Taken

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::{Ctx, Entitlement};
 use crate::domain::fact::{Bought, Priced, Wants};
 use crate::domain::finding::{Finding, Report};
-use crate::domain::id::AppId;
+use crate::domain::id::{AppId, ItemKey};
 use crate::domain::lifecycle::{PurchaseLife, SubscriptionLife};
-use crate::domain::object::{ItemHistory, ItemKey, ItemThen};
+use crate::domain::object::{ItemHistory, ItemThen};
 use crate::domain::plan::{Plan, Seats, Template};
 use crate::domain::time::{Span, Timestamp};
 
@@ -125,7 +125,7 @@ impl<'t> Ctx<'t> {
         };
         let mut aliases = history.aliases.clone();
         if first && life.asked.is_none() {
-            aliases.insert(PURCHASE.to_owned());
+            aliases.insert(ItemKey::from(PURCHASE));
         }
         let claim = Claim::new(item.key.clone(), aliases, item.quantity, plan, wants);
         let sells = history
@@ -164,7 +164,7 @@ impl<'t> Ctx<'t> {
             .cloned()
             .chain(histories.clone().flat_map(|(_, h)| h.aliases.clone()))
             .collect();
-        let claim = Claim::new(PURCHASE.to_owned(), aliases, 1, plan, wants);
+        let claim = Claim::new(ItemKey::from(PURCHASE), aliases, 1, plan, wants);
         let items = life.items.iter().filter(|(i, _)| !i.metered);
         let period = items
             .filter_map(|(i, _)| i.period)
@@ -225,7 +225,7 @@ impl<'t> Ctx<'t> {
             .and_then(|name| self.terms.plan_named(name, at));
         let purchase = |quantity: u32, plan, aliases| {
             vec![Claim::new(
-                PURCHASE.to_owned(),
+                ItemKey::from(PURCHASE),
                 aliases,
                 quantity,
                 plan,
@@ -276,7 +276,7 @@ fn aliases(life: &PurchaseLife, line: &Bought) -> BTreeSet<ItemKey> {
         .enumerate()
         .filter(|(_, l)| same_price(&l.price, &line.price));
     let names = same.map(|(n, l)| line_key(l.line.as_deref(), &l.price, n));
-    names.chain([PURCHASE.to_owned()]).collect()
+    names.chain([ItemKey::from(PURCHASE)]).collect()
 }
 
 fn same_price(a: &Priced, b: &Priced) -> bool {
@@ -289,8 +289,8 @@ fn same_price(a: &Priced, b: &Priced) -> bool {
 /// The name of a purchase's line: its own id, else its price (with its place, where a price stands twice).
 fn line_key(line: Option<&str>, price: &Priced, n: usize) -> ItemKey {
     match (line, &price.id) {
-        (Some(line), _) => line.to_owned(),
-        (None, Some(price)) => price.as_str().to_owned(),
-        (None, None) => format!("line {}", n + 1),
+        (Some(line), _) => ItemKey::from(line),
+        (None, Some(price)) => ItemKey::from(price.as_str()),
+        (None, None) => ItemKey::new(format!("line {}", n + 1)),
     }
 }

@@ -16,9 +16,8 @@ pub use table::{Pair, Why};
 
 use super::extension::{Extension, extend};
 use super::finding::Report;
-use super::id::{AppId, PlanName};
+use super::id::{AppId, ItemKey, PlanName};
 use super::lifecycle::{Folded, Life};
-use super::object::ItemKey;
 use super::plan::Devices;
 use super::revision::Revisions;
 use super::terms::Terms;

@@ -6,10 +6,9 @@ use super::{Ctx, Want};
 use crate::domain::condition::{
     DisputeEffect, EndingEffect, PauseEffect, RefundEffect, dispute, ending, refund,
 };
-use crate::domain::id::PlanName;
+use crate::domain::id::{ItemKey, PlanName};
 use crate::domain::lifecycle::phase::{self, Phase};
 use crate::domain::lifecycle::{Episode, GraceOutcome, PaidTime, PurchaseLife, SubscriptionLife};
-use crate::domain::object::ItemKey;
 use crate::domain::policy::Policy;
 use crate::domain::time::{Span, Timestamp};
 

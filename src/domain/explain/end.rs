@@ -1,8 +1,8 @@
 //! Why a license that is simply paid for ends when it does: what was paid, and what the policy adds.
 
 use crate::domain::entitlement::{SeatDue, Want, Why};
+use crate::domain::id::ItemKey;
 use crate::domain::lifecycle::{Folded, Life, Phase, SubscriptionLife};
-use crate::domain::object::ItemKey;
 use crate::domain::policy::Policy;
 use crate::domain::time::Timestamp;
 

@@ -71,7 +71,7 @@ mod tests {
         let (item, unit) = item.split_once('#').unwrap();
         SeatAsked {
             seat: SeatId {
-                item: item.to_owned(),
+                item: item.into(),
                 unit: unit.parse().unwrap(),
             },
             app_id: Some(AppId::from("app")),

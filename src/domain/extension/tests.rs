@@ -8,7 +8,7 @@ const fn day(n: i64) -> Timestamp {
 
 fn seat(want: Want, why: Why, paid_until: Option<i64>) -> SeatDue {
     SeatDue {
-        item: "purchase".to_owned(),
+        item: "purchase".into(),
         aliases: std::collections::BTreeSet::new(),
         unit: 1,
         plan: None,
@@ -34,7 +34,7 @@ fn added(n: u32, since: i64, adds: Adds, standing: ExtensionStanding) -> Extensi
     Extension {
         from: format!("stripe/cs_{n}").parse().unwrap(),
         seat: SeatId {
-            item: "purchase".to_owned(),
+            item: "purchase".into(),
             unit: 1,
         },
         standing,

@@ -4,7 +4,8 @@ use super::course::Course;
 use super::paid_time::{PaidPeriod, PaidTime};
 use super::role::Role;
 use crate::domain::finding::Finding;
-use crate::domain::object::{Invoice, ItemKey, ItemThen};
+use crate::domain::id::ItemKey;
+use crate::domain::object::{Invoice, ItemThen};
 use crate::domain::time::Timestamp;
 
 impl<'f> Course<'_, 'f> {
@@ -50,13 +51,12 @@ impl<'f> Course<'_, 'f> {
         if !paid.is_empty() {
             self.life.began = self.life.began.or(Some(at));
         }
-        let keys: Vec<ItemKey> = paid.iter().map(|(key, _)| key.clone()).collect();
-        for (key, period) in paid {
-            self.paid_mut(&key).pay(period);
+        for (key, period) in &paid {
+            self.paid_mut(key).pay(period.clone());
         }
         self.names_no_price(at, invoice);
         self.sells_at(at)
-            && keys.iter().any(|key| {
+            && paid.iter().any(|(key, _)| {
                 self.life
                     .paid
                     .get(key)

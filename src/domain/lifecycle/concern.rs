@@ -12,8 +12,7 @@ use super::role::{LicensedLine, Role};
 use super::subscription::SubscriptionState as S;
 use super::subscription_life::{OpenRenewal, SubscriptionLife};
 use crate::domain::fact::Fact;
-use crate::domain::id::InvoiceId;
-use crate::domain::object::ItemKey;
+use crate::domain::id::{InvoiceId, ItemKey};
 use crate::domain::time::Timestamp;
 
 impl Episode {
@@ -78,12 +77,12 @@ impl Course<'_, '_> {
             let billed = billed.as_ref().is_none_or(|all| all.contains(key));
             !billed && self.is_carried(key, at)
         };
-        let is_unpaid = |key: &ItemKey| {
+        let is_unpaid = |key: &&ItemKey| {
             let ended = self.life.paid_end(key).is_some_and(|end| end <= at);
             ended && !self.life.is_graced(key, at) && !another_s(key)
         };
         let licensed = self.objects.subscription.licensed_at(at);
-        let mut unpaid: BTreeSet<ItemKey> = licensed.into_iter().filter(is_unpaid).collect();
+        let mut unpaid: BTreeSet<ItemKey> = licensed.filter(is_unpaid).cloned().collect();
         let items = if self.life.open_episode().is_some() {
             unpaid.retain(|key| billed.as_ref().is_some_and(|all| all.contains(key)));
             Some(unpaid.clone())
@@ -108,7 +107,7 @@ impl Course<'_, '_> {
     fn only_carried_are_unpaid(&self, at: Timestamp) -> bool {
         let licensed = self.objects.subscription.licensed_at(at);
         let ended = |key: &&ItemKey| self.life.paid_end(key).is_some_and(|end| end <= at);
-        let mut unpaid = licensed.iter().filter(ended).peekable();
+        let mut unpaid = licensed.filter(ended).peekable();
         unpaid.peek().is_some() && unpaid.all(|key| self.is_carried(key, at))
     }
 

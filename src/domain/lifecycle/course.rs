@@ -16,9 +16,9 @@ use super::subscription_life::SubscriptionLife;
 use super::{Cause, Hears, Life, State, Transition};
 use crate::domain::fact::{Fact, FactBody, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
-use crate::domain::id::{InvoiceId, PlanName};
+use crate::domain::id::{InvoiceId, ItemKey, PlanName};
 use crate::domain::object::session;
-use crate::domain::object::{ItemKey, ItemThen, Objects, Version};
+use crate::domain::object::{ItemThen, Objects, Version};
 use crate::domain::policy::{Policy, Trial};
 use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
@@ -211,18 +211,19 @@ impl Course<'_, '_> {
             .or_else(named)
     }
 
-    pub(super) fn paid_mut(&mut self, key: &str) -> &mut PaidTime {
-        self.life.paid.entry(key.to_owned()).or_default()
+    pub(super) fn paid_mut(&mut self, key: &ItemKey) -> &mut PaidTime {
+        self.life.paid.entry(key.clone()).or_default()
     }
 
     /// The end of an item's paid, granted or trial time as the course stands.
-    pub(super) fn base_end(&self, key: &str) -> Option<Timestamp> {
+    pub(super) fn base_end(&self, key: &ItemKey) -> Option<Timestamp> {
         self.life.base_end(key, self.terms.decided)
     }
 
     /// Whether something is licensed at an instant: an item by a plan, or the subscription by its metadata.
     pub(super) fn sells_at(&self, at: Timestamp) -> bool {
-        self.life.asked.is_some() || !self.objects.subscription.licensed_at(at).is_empty()
+        let mut licensed = self.objects.subscription.licensed_at(at);
+        self.life.asked.is_some() || licensed.next().is_some()
     }
 
     pub(super) fn hands_out_trial(&self, at: Timestamp) -> bool {

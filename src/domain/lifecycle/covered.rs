@@ -3,7 +3,7 @@
 use super::course::Course;
 use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use crate::domain::fact::Fact;
-use crate::domain::object::ItemKey;
+use crate::domain::id::ItemKey;
 use crate::domain::time::Timestamp;
 
 impl Course<'_, '_> {
@@ -25,8 +25,8 @@ impl Course<'_, '_> {
         let reaches = |key: &ItemKey| self.life.paid_end(key).is_some_and(|end| end > at);
         let licensed = self.objects.subscription.licensed_at(at);
         let had = |key: &&ItemKey| self.life.paid_end(key).is_some();
-        let items = licensed.iter().filter(had).all(reaches)
-            && (licensed.is_empty() || licensed.iter().any(|key| had(&key)));
+        let items = licensed.clone().filter(had).all(reaches)
+            && (licensed.clone().next().is_none() || licensed.clone().any(|key| had(&key)));
         items && (self.life.asked.is_none() || self.life.carriers.iter().any(reaches))
     }
 
@@ -55,7 +55,7 @@ impl Course<'_, '_> {
         let licensed = self.objects.subscription.licensed_at(at);
         let carriers = self.life.carriers.iter();
         let carriers = carriers.filter(|_| self.life.asked.is_some());
-        let mut keys = licensed.iter().chain(carriers);
+        let mut keys = licensed.chain(carriers);
         keys.any(|key| self.life.paid_end(key).is_some())
     }
 

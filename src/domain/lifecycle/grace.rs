@@ -1,7 +1,6 @@
 //! Grace periods, and failures that start none.
 
-use crate::domain::id::InvoiceId;
-use crate::domain::object::ItemKey;
+use crate::domain::id::{InvoiceId, ItemKey};
 use crate::domain::policy::Policy;
 use crate::domain::time::Timestamp;
 use std::collections::BTreeSet;

@@ -9,9 +9,9 @@ use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use super::subscription_life::OpenRenewal;
 use crate::domain::fact::{BillingReason, Fact};
 use crate::domain::finding::Finding;
-use crate::domain::id::InvoiceId;
+use crate::domain::id::{InvoiceId, ItemKey};
 use crate::domain::object::invoice::InvoiceState;
-use crate::domain::object::{Invoice, ItemKey, ItemThen};
+use crate::domain::object::{Invoice, ItemThen};
 use crate::domain::time::Timestamp;
 
 impl<'f> Course<'_, 'f> {
@@ -237,9 +237,10 @@ impl<'f> Course<'_, 'f> {
             return;
         }
         let licensed = self.objects.subscription.licensed_at(fact.at);
+        let licensed: Vec<&ItemKey> = licensed.collect();
+        let sells = |key: &ItemKey| licensed.contains(&key);
         let carries = |key: &ItemKey| self.life.asked.is_some() && self.life.carriers.contains(key);
-        let runs_now =
-            |i: &&ItemThen| licensed.contains(&i.key) || carries(&i.key) && !self.life.only_used(i);
+        let runs_now = |i: &&ItemThen| sells(&i.key) || carries(&i.key) && !self.life.only_used(i);
         let granted: Vec<_> = version
             .items
             .iter()

@@ -7,8 +7,9 @@ use super::role::Role;
 use super::subscription::SubscriptionTrigger;
 use crate::domain::fact::{Fact, SubscriptionStatus as Status};
 use crate::domain::finding::Finding;
+use crate::domain::id::ItemKey;
 use crate::domain::object::invoice::InvoiceState;
-use crate::domain::object::{Invoice, ItemKey, Version};
+use crate::domain::object::{Invoice, Version};
 use crate::domain::time::Timestamp;
 
 impl Course<'_, '_> {

@@ -2,7 +2,8 @@
 //! (rule 25).
 
 use crate::domain::fact::{BillingReason, InvoiceLine};
-use crate::domain::object::{Invoice, ItemKey, PriceSince, Subscription};
+use crate::domain::id::ItemKey;
+use crate::domain::object::{Invoice, PriceSince, Subscription};
 use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
 

@@ -10,7 +10,8 @@ use super::subscription_life::{Deleted, Pause, TrialEnding};
 use crate::domain::fact::{
     EndReason, Fact, PauseReason, SubscriptionEvent, SubscriptionStatus as Status,
 };
-use crate::domain::object::{ItemKey, ItemThen, Version, session};
+use crate::domain::id::ItemKey;
+use crate::domain::object::{ItemThen, Version, session};
 use crate::domain::policy::OnPause;
 use crate::domain::time::{Span, Timestamp};
 
@@ -106,7 +107,8 @@ impl<'f> Course<'_, 'f> {
         let asked = self.life.asked.is_some();
         let asked_had = asked && self.life.carriers.iter().any(had);
         let licensed = self.objects.subscription.licensed_at(version.at);
-        let sells = |key: &ItemKey| asked || licensed.contains(key);
+        let licensed: Vec<&ItemKey> = licensed.collect();
+        let sells = |key: &ItemKey| asked || licensed.contains(&key);
         let is_paid =
             |i: &&ItemThen| (asked_had || had(&i.key)) && sells(&i.key) && !self.life.only_used(i);
         let items: Vec<ItemThen> = version.items.iter().filter(is_paid).cloned().collect();
@@ -155,8 +157,8 @@ impl<'f> Course<'_, 'f> {
     pub(super) fn share_running_period(&mut self, at: Timestamp) {
         let Some(version) = self.shown else { return };
         let items = &self.objects.subscription.items;
-        let is_licensed = |key: &str| items.history(key).is_some_and(|h| h.is_licensed_at(at));
-        let was_paid = |key: &str| self.life.paid.get(key).is_some_and(|p| p.end().is_some());
+        let is_licensed = |key: &ItemKey| items.history(key).is_some_and(|h| h.is_licensed_at(at));
+        let was_paid = |key: &ItemKey| self.life.paid.get(key).is_some_and(|p| p.end().is_some());
         let came = |i: &ItemThen| self.life.came.get(&i.key).copied();
         let came_now = |i: &ItemThen| i.period.is_some_and(|(start, _)| came(i) > Some(start));
         let licensed = || version.items.iter().filter(|i| is_licensed(&i.key));

@@ -14,12 +14,15 @@ pub(super) fn until(
     life: &SubscriptionLife,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    // What is dated later, by a clock that goes before ours, and snapshots that speak when no invoice was heard of for a while.
-    let facts = facts.iter().flat_map(|f| [f.at, f.at + SPEAKS_AFTER]);
-    let known = objects.subscription.known_since().map(|k| k + SPEAKS_AFTER);
+    // What is dated later, by a clock that goes before ours.
+    let facts = facts.iter().map(|f| f.at);
+    // Snapshots speak, and what was not told is asked for, when it is no longer young. Where there is a snapshot both are known.
+    let subscription = &objects.subscription;
+    let young = [subscription.created(), subscription.known_since()];
+    let grown = young.into_iter().flatten().map(|at| at + SPEAKS_AFTER);
     // Graces that end, and sent invoices that fall due.
     let graces = life.episodes.iter().map(|e| e.ends);
     let due = objects.invoices.values().filter_map(|i| i.due());
-    let turns = facts.chain(known).chain(graces).chain(due);
+    let turns = facts.chain(grown).chain(graces).chain(due);
     turns.filter(|at| *at > now).min()
 }

@@ -8,8 +8,9 @@ use super::subscription::SubscriptionState as S;
 use crate::domain::action::Question;
 use crate::domain::decided::Decided;
 use crate::domain::fact::Wants;
+use crate::domain::id::ItemKey;
 use crate::domain::object::{
-    Disputes, ItemHistory, ItemKey, ItemThen, Objects, ReturnedByInvoice, Subscription,
+    Disputes, ItemHistory, ItemThen, Objects, ReturnedByInvoice, Subscription,
 };
 use crate::domain::time::Timestamp;
 
@@ -158,7 +159,7 @@ impl SubscriptionLife {
 
     /// The end of an item's time that was paid, granted or on trial; `None`: nothing was.
     #[must_use]
-    pub fn paid_end(&self, key: &str) -> Option<Timestamp> {
+    pub fn paid_end(&self, key: &ItemKey) -> Option<Timestamp> {
         let paid = self.paid.get(key).and_then(PaidTime::end);
         let came = self.came.get(key);
         let trial = self
@@ -169,7 +170,7 @@ impl SubscriptionLife {
 
     /// The same, with the time that a person added.
     #[must_use]
-    pub fn base_end(&self, key: &str, decided: &Decided) -> Option<Timestamp> {
+    pub fn base_end(&self, key: &ItemKey, decided: &Decided) -> Option<Timestamp> {
         self.paid_end(key).max(decided.extended())
     }
 

@@ -4,9 +4,9 @@ use super::course::Course;
 use super::snapshots::SPEAKS_AFTER;
 use crate::domain::action::Question;
 use crate::domain::fact::{InvoiceEvent, SubscriptionStatus};
-use crate::domain::id::InvoiceId;
+use crate::domain::id::{InvoiceId, ItemKey};
+use crate::domain::object::Invoice;
 use crate::domain::object::invoice::InvoiceState;
-use crate::domain::object::{Invoice, ItemKey};
 use crate::domain::time::Timestamp;
 
 impl Course<'_, '_> {

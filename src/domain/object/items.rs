@@ -4,13 +4,10 @@
 use std::collections::BTreeSet;
 
 use crate::domain::fact::{Invoice, InvoiceLine, Item, Priced};
-use crate::domain::id::PlanName;
+use crate::domain::id::{ItemKey, PlanName, PriceId, ProductId};
 use crate::domain::plan::Plan;
 use crate::domain::terms::Terms;
 use crate::domain::time::{Span, Timestamp};
-
-/// Names an item of a subscription or a line of a purchase: its own id, or its price where it has none.
-pub type ItemKey = String;
 
 /// A price that an item had, as it was when the item was first seen with it: a lookup key that moves on to another
 /// price takes nobody along (rule 12).
@@ -110,7 +107,7 @@ impl Items {
     }
 
     #[must_use]
-    pub fn history(&self, key: &str) -> Option<&ItemHistory> {
+    pub fn history(&self, key: &ItemKey) -> Option<&ItemHistory> {
         self.list.iter().find(|(k, _)| k == key).map(|(_, h)| h)
     }
 
@@ -177,7 +174,7 @@ impl Items {
         let by_id = id.and_then(|id| {
             self.list
                 .iter()
-                .find(|(key, h)| key == id || h.aliases.contains(id))
+                .find(|(key, h)| key.as_str() == id || h.aliases.contains(id))
         });
         let is_it = |p: &PriceSince| price.id.is_some() && p.price.id == price.id;
         let had = |h: &ItemHistory| h.prices.iter().any(is_it);
@@ -255,7 +252,7 @@ impl Items {
         self.list.len()
     }
 
-    pub(super) fn index_of(&self, key: &str) -> Option<usize> {
+    pub(super) fn index_of(&self, key: &ItemKey) -> Option<usize> {
         self.list.iter().position(|(k, _)| k == key)
     }
 
@@ -268,7 +265,7 @@ impl Items {
     pub(super) fn billed(&mut self, line: &InvoiceLine, terms: &Terms<'_>) {
         let Some(id) = &line.item else { return };
         let named = |(key, h): &&mut (ItemKey, ItemHistory)| {
-            key == id.as_str() || h.aliases.contains(id.as_str())
+            key.as_str() == id.as_str() || h.aliases.contains(id.as_str())
         };
         let Some((_, history)) = self.list.iter_mut().find(named) else {
             return;
@@ -324,7 +321,7 @@ impl PriceSince {
 
 /// The name that a price gives to an item without an id.
 fn price_key(price: &Priced) -> ItemKey {
-    let id = price.id.as_ref().map(|p| p.as_str().to_owned());
-    id.or_else(|| price.product.as_ref().map(|p| p.as_str().to_owned()))
-        .unwrap_or_else(|| "item".to_owned())
+    let id = price.id.as_ref().map(PriceId::as_str);
+    let product = || price.product.as_ref().map(ProductId::as_str);
+    ItemKey::from(id.or_else(product).unwrap_or("item"))
 }

@@ -14,13 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use dispute::{Dispute, Disputes};
 pub use invoice::Invoice;
-pub use items::{ItemHistory, ItemKey, PriceSince};
+pub use items::{ItemHistory, PriceSince};
 pub use payment::{Payments, Returned, ReturnedByInvoice};
 pub use session::Session;
 pub use subscription::{ItemThen, Subscription, Version};
 
 use super::fact::{BillingReason, Bought, Fact, FactBody};
-use super::id::{InvoiceId, SessionId};
+use super::id::{InvoiceId, ItemKey, SessionId};
 use super::terms::Terms;
 use super::time::{Span, Timestamp};
 

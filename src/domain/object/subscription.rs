@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::invoice::Invoice;
-use super::items::{ItemHistory, ItemKey, Items};
+use super::items::{ItemHistory, Items};
 use super::listed::Listed;
 use super::listed::answers;
 use super::listed::moved_along;
@@ -11,7 +11,7 @@ use super::listed::period_shown;
 use crate::domain::fact::{
     Fact, Item, Subscription as Shown, SubscriptionEvent, SubscriptionStatus, Wants,
 };
-use crate::domain::id::InvoiceId;
+use crate::domain::id::{InvoiceId, ItemKey};
 use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
 
@@ -68,6 +68,7 @@ impl<'f> Subscription<'f> {
             .filter(|f| f.subscription().is_some())
             .copied()
             .collect();
+        subscription.versions.reserve(snapshots.len());
         for (fact, answer) in snapshots.iter().zip(answers(facts, &snapshots)) {
             if let Some(shown) = fact.subscription() {
                 let listed = Listed::of(shown, answer);
@@ -111,9 +112,9 @@ impl<'f> Subscription<'f> {
             .unwrap_or_default();
         let alone = listed.items.len() == 1;
         let known = self.items.len();
-        let mut items: Vec<ItemThen> = Vec::new();
+        let mut items: Vec<ItemThen> = Vec::with_capacity(listed.items.len());
         for item in listed.items {
-            let id = item.id.as_ref().map(|id| id.as_str().to_owned());
+            let id = item.id.as_ref().map(|id| ItemKey::from(id.as_str()));
             let priced = (&item.price, item.metered);
             let index = self.items.add(id, priced, fact.at, alone, terms);
             let period = item
@@ -208,7 +209,7 @@ impl<'f> Subscription<'f> {
                 .filter(|l| l.amount >= 0 && !l.proration)
             {
                 if unseen && line.of_subscription && self.items.key_of_line(line).is_none() {
-                    let id = line.item.as_ref().map(|id| id.as_str().to_owned());
+                    let id = line.item.as_ref().map(|id| ItemKey::from(id.as_str()));
                     let index =
                         self.items
                             .add(id, (&line.price, false), invoice.first_at, false, terms);
@@ -292,18 +293,15 @@ impl<'f> Subscription<'f> {
 
     /// Items that a plan names at an instant, or all that the metadata's license lives by; of those that the
     /// subscription has then.
-    #[must_use]
-    pub fn licensed_at(&self, at: Timestamp) -> Vec<ItemKey> {
+    pub fn licensed_at(&self, at: Timestamp) -> impl Iterator<Item = &ItemKey> + Clone {
         let shown = self.version_at(at).or_else(|| self.versions.first());
         let is = |i: &ItemThen, key: &ItemKey| i.key == *key && (i.quantity > 0 || i.metered);
-        let has = |key: &ItemKey| {
+        let has = move |key: &ItemKey| {
             shown.is_none_or(|v| v.items.is_empty() || v.items.iter().any(|i| is(i, key)))
         };
-        let licensed = self.items.iter().filter(|(_, h)| h.is_licensed_at(at));
-        licensed
-            .filter(|(key, _)| has(key))
-            .map(|(key, _)| key.clone())
-            .collect()
+        let licensed = self.items.iter();
+        let licensed = licensed.filter(move |(_, h)| h.is_licensed_at(at));
+        licensed.map(|(key, _)| key).filter(move |key| has(key))
     }
 
     /// An item as its license stands for it: one that no plan names any more has as many units as it had when one did

@@ -101,15 +101,26 @@ fn key(table: Table, parts: &[&str]) -> Vec<u8> {
     key
 }
 
+/// Most keys are shorter: room that is made at once.
+const USUAL_LEN: usize = 64;
+
 /// Puts a key together that begins with a scope.
 fn scoped(table: Table, scope: &Scope, parts: &[&str]) -> Vec<u8> {
-    let mut key = Vec::with_capacity(64);
+    let mut key = Vec::with_capacity(USUAL_LEN);
     key.push(table as u8);
     push_scope(&mut key, scope);
     for part in parts {
         key.push(0);
         key.extend_from_slice(part.as_bytes());
     }
+    key
+}
+
+/// Puts a key together that begins with a machine.
+fn of_machine(table: Table, machine: &MachineId) -> Vec<u8> {
+    let mut key = Vec::with_capacity(USUAL_LEN);
+    key.push(table as u8);
+    push_machine(&mut key, machine);
     key
 }
 
@@ -172,9 +183,7 @@ pub fn event(scope: &Scope, id: &EventId) -> Vec<u8> {
 /// A machine.
 #[must_use]
 pub fn machine(id: &MachineId) -> Vec<u8> {
-    let mut key = vec![Table::Machine as u8];
-    push_machine(&mut key, id);
-    key
+    of_machine(Table::Machine, id)
 }
 
 /// A link from a name to its machine.
@@ -239,8 +248,7 @@ pub fn by_address(address: &str) -> Vec<u8> {
 /// The mark of an attempt.
 #[must_use]
 pub fn attempt(machine: &MachineId, action: u32) -> Vec<u8> {
-    let mut key = vec![Table::Attempt as u8];
-    push_machine(&mut key, machine);
+    let mut key = of_machine(Table::Attempt, machine);
     key.push(0);
     key.extend_from_slice(action.to_string().as_bytes());
     key

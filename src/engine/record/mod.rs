@@ -4,6 +4,7 @@
 //! The numbers stand at the domain's own types (`#[n(..)]`); a number is never used again.
 
 pub mod body_codec;
+pub(crate) mod buffer;
 pub mod disposition;
 pub mod gaps;
 pub mod key;
@@ -24,6 +25,7 @@ use crate::domain::no_use::NoEvent;
 use crate::domain::time::Timestamp;
 use crate::engine::write::working::Working;
 use crate::store::{ReadError, pack};
+use buffer::Buffer;
 use disposition::Disposition;
 use key::Table;
 
@@ -64,7 +66,7 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     let mut plain = Vec::with_capacity(USUAL_LEN);
     plain.push(PLAIN);
     // Writing to a Vec cannot fail, and no type here refuses to be encoded.
-    let _ = minicbor::encode(value, &mut plain);
+    let _ = minicbor::encode(value, Buffer(&mut plain));
     if plain.len() < COMPRESS_OVER {
         return plain;
     }

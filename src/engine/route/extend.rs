@@ -66,7 +66,7 @@ pub(in crate::engine) fn look(
     machine.told.extend(told.iter().cloned());
     let mut extends = extends.into_iter();
     machine.looked = Some(match extends.next() {
-        Some(first) => Looked::Extends(first, extends.collect()),
+        Some(first) => Looked::Extends(Box::new(first), extends.collect()),
         None => Looked::Own,
     });
     // It is news: shown with the purchase, and nobody is alerted.
@@ -351,6 +351,7 @@ pub(in crate::engine) fn link_keys(tx: &mut Transaction<'_, '_>, scope: &Scope, 
     let new = machine.grants.iter().filter(|g| g.since == tx.now.at);
     for grant in new {
         let entry = key::by_key(scope, &grant.key);
-        tx.working.put(entry, machine.id.to_string().into_bytes());
+        tx.working
+            .put(entry, String::from(&machine.id).into_bytes());
     }
 }

@@ -57,7 +57,8 @@ fn new_names(
     for name in names_to_link(fact, machine.object()) {
         let entry = key::link(scope, name.as_str());
         if tx.working.get(&entry)?.is_none() {
-            tx.working.put(entry, machine.id.to_string().into_bytes());
+            tx.working
+                .put(entry, String::from(&machine.id).into_bytes());
             names.push(name.as_str().to_owned());
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! They stand in place of the store's records and of its table of what is due.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::dues;
@@ -54,9 +55,15 @@ impl Fold {
         revisions: &Revisions,
         at: Timestamp,
     ) -> Option<Folded> {
-        let known = self.holds(machine, at).then_some(self.folded)?;
+        let known = self.at(machine, revisions, at).is_some();
+        known.then_some(self.folded)
+    }
+
+    /// The same, for whoever only looks.
+    fn at(&self, machine: &Machine, revisions: &Revisions, at: Timestamp) -> Option<&Folded> {
+        let known = self.holds(machine, at).then_some(&self.folded)?;
         debug_assert_eq!(
-            known,
+            *known,
             machine.folded(revisions, at),
             "{}: what was folded does not hold at {at}",
             machine.id
@@ -79,6 +86,21 @@ impl Machines {
     /// Every machine.
     pub fn iter(&self) -> impl Iterator<Item = &Machine> {
         self.0.values().flatten().map(|slot| &slot.machine)
+    }
+
+    /// Every machine with its fold at an instant.
+    pub fn all_folded(
+        &self,
+        revisions: &Revisions,
+        at: Timestamp,
+    ) -> impl Iterator<Item = (&Machine, Cow<'_, Folded>)> {
+        self.0.values().flatten().map(move |slot| {
+            let Slot { machine, fold, .. } = slot;
+            let known = fold.as_ref().and_then(|f| f.at(machine, revisions, at));
+            let folded = known.map(Cow::Borrowed);
+            let folded = folded.unwrap_or_else(|| Cow::Owned(machine.folded(revisions, at)));
+            (machine, folded)
+        })
     }
 
     /// What is due first, and when. Every machine is looked at: in a group of a history there are few.

@@ -200,6 +200,10 @@ impl View for Working<'_> {
         if let Some(written) = self.writes.get(key) {
             return Ok(written.as_deref().map(Bytes::copy_from_slice));
         }
+        if self.keeps_machines() {
+            // The store of such a run is in memory: to ask it again costs less than to note what it said.
+            return Ok(self.base.get(key)?.map(|v| v.bytes));
+        }
         if let Some(known) = self.read.borrow().get(key) {
             return Ok(known.clone());
         }

@@ -52,7 +52,7 @@ pub(super) fn read(text: &str) -> Result<Line, String> {
         );
     }
     let body = envelope.event.map_or(text, RawValue::get);
-    let event = event::read(body.as_bytes(), Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
+    let event = event::read_text(body, Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
     Ok(told(event, &source, envelope.received_at))
 }
 
@@ -77,13 +77,13 @@ fn exported(text: &str) -> Option<Line> {
     let at = line.strip_prefix(r#"{"received_at""#)?.find(EVENT)? + r#"{"received_at""#.len();
     let (head, body) = line.split_at(at + EVENT.len());
     // What stands before is read by itself: if it closes with nothing in the event's place, the event is the line's own.
-    let head = format!("{head}null}}");
+    let head = [head, "null}"].concat();
     let envelope: LineEnvelope<'_> = serde_json::from_str(&head).ok()?;
     if envelope.decision.is_some() || envelope.lookup.is_some() || envelope.account.is_some() {
         return None;
     }
     let source = SourceName::new(envelope.source.unwrap_or_else(|| "stripe".to_owned()));
-    let event = event::read(body.as_bytes(), Timestamp::from_ms(0)).ok()?;
+    let event = event::read_text(body, Timestamp::from_ms(0)).ok()?;
     Some(told(event, &source, envelope.received_at))
 }
 

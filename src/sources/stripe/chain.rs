@@ -112,14 +112,15 @@ pub(super) fn of(e: &Envelope<'_, '_>, body: &FactBody) -> Option<Chain> {
         if has_items && matches!(*key, "plan" | "quantity") {
             continue;
         }
-        let now = e.object.get(key);
-        if e.object.has(key) {
+        let (now, before) = (e.object.named(key), e.previous.named(key));
+        if let Some(now) = now {
             chain.now.insert(*number, digest(now, &Json::Null, *form));
         }
-        if e.previous.has(key) {
+        if let Some(before) = before {
+            let now = now.unwrap_or(&Json::Null);
             chain
                 .before
-                .insert(*number, digest_before(now, e.previous.get(key), *form));
+                .insert(*number, digest_before(now, before, *form));
         }
     }
     if matches!(body, FactBody::Refund(_) | FactBody::Dispute(_)) {

@@ -68,6 +68,14 @@ pub fn parse(verified: &Verified<'_>, received: Timestamp) -> Result<Event, NoEv
 pub fn read(body: &[u8], received: Timestamp) -> Result<Event, NoEvent> {
     // Looked through once as a whole, which is far quicker than text by text.
     let text = std::str::from_utf8(body).map_err(|e| NoEvent::NotJson { why: e.to_string() })?;
+    read_text(text, received)
+}
+
+/// The same of one that is known to be text.
+///
+/// # Errors
+/// When it is no event.
+pub fn read_text(text: &str, received: Timestamp) -> Result<Event, NoEvent> {
     let arena = Bump::with_capacity(text.len());
     let (json, cut) = match Json::read(text, &arena) {
         Ok(json) => (json, false),

@@ -69,24 +69,18 @@ impl<'a> Json<'a> {
 
     /// The field, or `Null`, also where this is no object.
     pub(super) fn get(&self, key: &str) -> &Self {
-        match self {
-            Self::Map(fields) => fields
-                .iter()
-                .rev()
-                .find(|(k, _)| *k == key)
-                .map_or(&Self::Null, |(_, v)| v),
-            Self::Null
-            | Self::Bool(_)
-            | Self::Int(_)
-            | Self::Float(_)
-            | Self::Text(_)
-            | Self::List(_) => &Self::Null,
-        }
+        self.named(key).unwrap_or(&Self::Null)
+    }
+
+    /// The field, be it null, where this is an object that names it.
+    pub(super) fn named(&self, key: &str) -> Option<&Self> {
+        let mut fields = self.fields().iter().rev();
+        fields.find(|(k, _)| *k == key).map(|(_, value)| value)
     }
 
     /// Whether an object names the field at all, be it null.
     pub(super) fn has(&self, key: &str) -> bool {
-        matches!(self, Self::Map(fields) if fields.iter().any(|(k, _)| *k == key))
+        self.named(key).is_some()
     }
 
     /// This, or the other where this is null.

@@ -3,8 +3,9 @@
 //! sled's own checksums find damage when a page is read, but not loss: a page that is gone, or an older one that came
 //! back, looks right to it.
 
-use std::collections::HashMap;
 use std::path::Path;
+
+use foldhash::HashMap;
 
 use super::disk::{Disk, DiskError};
 use super::layout::Layout;

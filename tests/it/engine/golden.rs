@@ -357,10 +357,10 @@ fn golden_noted_keys() {
         label: Some("Stripe sub sub_1".to_owned()),
         seat: Some(NotedSeat {
             seat: SeatId {
-                item: "si_1".to_owned(),
+                item: "si_1".into(),
                 unit: 2,
             },
-            aliases: vec!["price_1".to_owned()],
+            aliases: vec!["price_1".into()],
         }),
     };
     let forms = [

@@ -7,5 +7,6 @@ mod histories;
 mod order;
 pub(crate) mod promise;
 mod side_by_side;
+mod steady;
 mod table;
 mod wording;

@@ -7,9 +7,9 @@ use crate::domain::action::{Act, ActionOutcome, Attempt, Word};
 use crate::domain::guard::name_of;
 use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::id::CustomerId;
+use crate::domain::lifecycle::{Folded, State};
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
 use crate::domain::plan::Devices;
-use crate::domain::revision::Revisions;
 use crate::domain::service_move::ServiceKind;
 use crate::domain::status::PurchaseStatus;
 use crate::domain::time::Timestamp;
@@ -175,20 +175,19 @@ pub enum Keys {
 }
 
 impl MachineView {
-    /// A machine's page at an instant.
+    /// A machine's page at an instant, to which it was folded.
     #[must_use]
     pub fn of(
         machine: &Machine,
+        folded: &Folded,
         on_record: Option<&str>,
-        revisions: &Revisions,
         now: Timestamp,
         keys: Keys,
     ) -> Self {
-        let folded = machine.folded(revisions, now);
         Self {
             id: machine.id.to_string(),
             kind: machine.kind.as_str(),
-            state: folded.state.map(crate::domain::lifecycle::State::as_str),
+            state: folded.state.map(State::as_str),
             status: None,
             customer: folded.contact.customer.as_ref().map(CustomerId::to_string),
             email: folded.contact.payer(on_record),
@@ -200,7 +199,7 @@ impl MachineView {
                 .map(|seen| TransitionView {
                     at: seen.what.at,
                     seen_at: seen.seen_at,
-                    from: seen.what.from.map(crate::domain::lifecycle::State::as_str),
+                    from: seen.what.from.map(State::as_str),
                     to: seen.what.to.as_str(),
                     cause: seen.what.cause.to_string(),
                 })
