@@ -7,7 +7,7 @@ use super::guard::is_hurtful;
 use super::hold::{Cleared, Hold};
 use super::holding::read_first;
 use super::machine::Machine;
-use super::notice::{Notice, NoticeStatus, Skipped};
+use super::notice::NoticeStatus;
 use super::time::Timestamp;
 
 /// What the operator wants done with actions.
@@ -248,52 +248,20 @@ pub fn mail_now(machine: &mut Machine, now: Timestamp) {
     }
 }
 
-/// Takes a machine out of a copy of its store. The store itself may have gone on since: it may have sent the mails that
-/// wait, whenever they are due again, and made the licenses that are asked for. Those mails are skipped, and a license that
-/// a look finds is no news to its customer.
-pub fn put_back(machine: &mut Machine, now: Timestamp) {
-    for notice in machine.notices.iter_mut().filter(|n| is_waiting(n)) {
-        (notice.status, notice.at) = (NoticeStatus::Skipped, now);
-        notice.skipped = Some(Skipped::BeforeRestore);
-    }
-    for action in machine.actions.iter_mut().filter(|a| is_being_made(a)) {
-        action.phase = CreatePhase::Look {
-            since: now,
-            absent: 1,
-            any_age: true,
-        };
-    }
-}
-
-/// Mails of a copy of a machine that are skipped when it is put back; `None`: nothing of it waits.
-#[must_use]
-pub fn waiting(machine: &Machine) -> Option<usize> {
-    let mails = machine.notices.iter().filter(|n| is_waiting(n)).count();
-    (mails > 0 || machine.actions.iter().any(is_being_made)).then_some(mails)
-}
-
-fn is_waiting(notice: &Notice) -> bool {
-    notice.status.is_open()
-}
-
-fn is_being_made(action: &Action) -> bool {
-    action.act.creates() && action.outcome == ActionOutcome::Pending
-}
-
 #[cfg(test)]
-mod tests {
+pub(in crate::domain) mod tests {
     use super::*;
     use crate::domain::action::{Act, NewLicense, SeatId};
     use crate::domain::id::SourceName;
     use crate::domain::lifecycle::Kind;
-    use crate::domain::notice::{About, NoticeKind, Part};
+    use crate::domain::notice::{About, Notice, NoticeKind, Part};
     use crate::domain::plan::Devices;
     use crate::domain::time::Span;
 
-    const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
+    pub(in crate::domain) const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
 
     /// A purchase with a mail of each status, due an hour later.
-    fn purchase() -> Machine {
+    pub(in crate::domain) fn purchase() -> Machine {
         let notice = |id, status| Notice {
             id,
             kind: NoticeKind::LicenseIssued,
@@ -321,7 +289,7 @@ mod tests {
         machine
     }
 
-    fn create() -> Action {
+    pub(in crate::domain) fn create() -> Action {
         let new = NewLicense {
             seat: SeatId {
                 item: "purchase".into(),
@@ -377,29 +345,5 @@ mod tests {
         let due: Vec<bool> = machine.notices.iter().map(|n| n.due == NOW).collect();
         assert_eq!(due, [true, false, false, false, false]);
         assert_eq!(machine.notices[0].attempts, 3);
-    }
-
-    #[test]
-    fn of_a_copy_that_is_put_back_no_mail_goes_out_and_a_license_that_is_found_is_no_news() {
-        let mut machine = purchase();
-        assert_eq!(
-            waiting(&machine),
-            Some(1),
-            "its mail is due again in an hour"
-        );
-        let mut create = create();
-        create.phase = CreatePhase::Look {
-            since: NOW,
-            absent: 0,
-            any_age: false,
-        };
-        machine.actions.push(create);
-        put_back(&mut machine, NOW);
-        let skipped = machine.notices[0].skipped;
-        assert_eq!(skipped, Some(Skipped::BeforeRestore));
-        let phase = machine.actions[0].phase;
-        assert!(matches!(phase, CreatePhase::Look { any_age: true, .. }));
-        machine.actions[0].outcome = ActionOutcome::Done;
-        assert_eq!(waiting(&machine), None);
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{LICENSES, MACHINES, machines};
 use crate::domain::id::MachineId;
-use crate::domain::operator;
+use crate::domain::put_back;
 use crate::domain::standing::{Author, Standing, StandingOrder};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
@@ -234,7 +234,7 @@ fn mark_and_skip(
     let mut due: Vec<MachineId> = Vec::new();
     let mut mails = 0;
     view::machines(reader, |machine| {
-        if let Some(waiting) = operator::waiting(&machine) {
+        if let Some(waiting) = put_back::waiting(&machine) {
             mails += waiting as u64;
             due.push(machine.id);
         }
@@ -268,7 +268,7 @@ fn mark_and_skip(
             live_licenses: 0,
         };
         let mut transaction = Transaction::new(&mut working, context);
-        transaction.amend(&id, |machine| operator::put_back(machine, mark.at))?;
+        transaction.amend(&id, |machine| put_back::put_back(machine, mark.at))?;
         if working.size() > BATCH_LEN {
             commit(
                 writer,
