@@ -142,26 +142,24 @@ impl Revisions {
         before.or_else(|| self.list.first())
     }
 
-    /// The policy that judges what happened to a plan's purchase at an instant.
+    /// The policy that judges what happened to a plan's purchase at an instant. A file that does not name `standard` has it
+    /// with its defaults: one that names it later changes nothing that was before.
     #[must_use]
     pub fn policy(&self, plan: Option<&PlanName>, at: Timestamp) -> Policy {
         let named = plan
             .and_then(|name| self.plan_named(name.as_str(), at))
             .and_then(|p| p.policy.clone());
-        let name = self
-            .forced
-            .clone()
-            .or(named)
-            .unwrap_or_else(|| PolicyName::from(STANDARD));
-        self.search(at, |r| r.policies.iter().find(|p| p.name == name))
-            .or_else(|| {
-                self.search(at, |r| {
-                    r.policies.iter().find(|p| p.name.as_str() == STANDARD)
-                })
-            })
+        let name = self.forced.clone().or(named);
+        let own = name.filter(|name| name.as_str() != STANDARD);
+        own.and_then(|name| self.search(at, |r| policy_in(r, name.as_str())))
+            .or_else(|| policy_in(self.in_force(at)?, STANDARD))
             .cloned()
             .unwrap_or_default()
     }
+}
+
+fn policy_in<'a>(revision: &'a Revision, name: &str) -> Option<&'a Policy> {
+    revision.policies.iter().find(|p| p.name.as_str() == name)
 }
 
 /// The plan that names the price by id, else by lookup key, else by product, else the one that takes the rest.

@@ -1,7 +1,7 @@
 //! Rules in time, and people (rules 49 and 50).
 
 use super::*;
-use crate::domain::policy::{OnCancel, OnRefund};
+use crate::domain::policy::{AtGraceEnd, OnCancel, OnRefund};
 
 /// Rule 49: each thing is judged by the revision in force when it happened, and loading one takes nothing away.
 #[test]
@@ -42,6 +42,37 @@ fn an_edited_file_reaches_nothing_that_has_happened() {
         .told(1.0, "refund.created", refund("re_1", "cs_1", 100))
         .is("refunded: revoked");
     refunded.on(6.0).is("refunded: revoked");
+}
+
+/// Rule 49: a file that does not name the standard policy has it with its defaults. One that names it judges nothing that was
+/// before, and one that names it no more judges by the defaults.
+#[test]
+fn the_first_standard_policy_of_a_file_reaches_back_to_nothing() {
+    let strict = |r: &mut Revision| {
+        r.policies = vec![Policy {
+            grace: Span::from_minutes(20),
+            at_grace_end: AtGraceEnd::Revoke,
+            expiry_margin: Span::ZERO,
+            ..Policy::default()
+        }];
+    };
+    let mut case = Case::subscription(|_| {});
+    case.revisions[0].policies.clear();
+    case.load(31.0, strict);
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .is("active: live 33")
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .is("grace: live 46")
+        .on(40.0)
+        .is("grace: live 46");
+    let mut named_no_more = Case::subscription(|_| {});
+    strict(&mut named_no_more.revisions[0]);
+    named_no_more.load(20.0, |r| r.policies.clear());
+    named_no_more
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .is("active: live 30")
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .is("grace: live 46");
 }
 
 /// Rule 49: a price keeps the plan that it last had when it is dropped from the file.
