@@ -121,15 +121,21 @@ fn is_done(action: &Action, grant: &Grant, now: Timestamp) -> bool {
 }
 
 /// What was refused because its license was gone, or was accepted without effect, is decided anew when the license was read: a
-/// service can be wrong for an hour, and that must not cost a customer the license.
-pub(super) fn ask_anew(machine: &mut Machine, license: u32, now: Timestamp) {
+/// service can be wrong for an hour, and that must not cost a customer the license. So is whatever was refused of one that
+/// `was` called revoked before and is not.
+pub(super) fn ask_anew(
+    machine: &mut Machine,
+    (license, was): (u32, Option<GrantStatus>),
+    now: Timestamp,
+) {
     let Some(grant) = machine.grants.iter().find(|g| g.number == license) else {
         return;
     };
+    let revived = was == Some(GrantStatus::Revoked) && grant.status != GrantStatus::Revoked;
     let is_so_no_more = |a: &&mut Action| match a.missing {
         Some(Missing::Gone) => true,
         Some(Missing::Effect) => !is_done(a, grant, now),
-        Some(Missing::NotMade | Missing::NoneThere) | None => false,
+        Some(Missing::NotMade | Missing::NoneThere) | None => revived,
     };
     let refused = |a: &&mut Action| a.license == license && a.outcome == ActionOutcome::Refused;
     let refused = machine.actions.iter_mut().filter(refused);

@@ -1,6 +1,7 @@
 //! Other hands, held work, and time that cannot be trusted (rules 51 to 54).
 
 use super::*;
+use crate::domain::by_hand::ask_anew;
 use crate::domain::hold::{DistrustCause, Hold};
 
 fn paid_once() -> Case {
@@ -98,6 +99,33 @@ fn what_is_accepted_without_effect_is_not_asked_for_again_and_again() {
     wrong_for_an_hour.garbles = None;
     wrong_for_an_hour.on(30.2).is("active: live 63");
     assert_eq!(refused(&wrong_for_an_hour), 0);
+}
+
+/// Rule 51: what was refused while its service called the license revoked is asked for again once it does so no more.
+#[test]
+fn what_was_refused_of_a_license_that_lives_again_is_asked_for_again() {
+    let mut case = paid_once();
+    case.machine.grants[0].status = GrantStatus::Revoked;
+    case.on(30.0);
+    case.paid(30.1, "in_2", 30.0, 60.0);
+    let key = case.machine.grants[0].key.clone();
+    let until = Some(day(63.0));
+    let mut extend = Action::new(99, Act::SetExpiry { key, until }, 1, case.now);
+    extend.outcome = ActionOutcome::Refused;
+    case.machine.actions.push(extend);
+    let refused = |case: &Case| case.machine.actions.last().unwrap().outcome;
+    for (was, is) in [
+        (GrantStatus::Revoked, GrantStatus::Revoked),
+        (GrantStatus::Live, GrantStatus::Live),
+    ] {
+        case.machine.grants[0].status = is;
+        ask_anew(&mut case.machine, (1, Some(was)), case.now);
+        assert_eq!(refused(&case), ActionOutcome::Refused, "nothing changed");
+    }
+    ask_anew(&mut case.machine, (1, Some(GrantStatus::Revoked)), case.now);
+    assert_eq!(refused(&case), ActionOutcome::Superseded);
+    case.reconcile();
+    case.is("active: live 63");
 }
 
 /// Rule 47: a service that rounds ends to the second shows what was asked for: nothing is changed again for it.

@@ -229,9 +229,11 @@ fn confirm(
         | Act::ResetDevices { .. }
         | Act::Read { .. }) => {
             let service = ServiceKind::named(world.brakes.service);
+            let mut grants = machine.grants.iter();
+            let was = grants.find(|g| g.key == confirmed.key).map(|g| g.status);
             confirm_known(machine, (action.license, service), act, confirmed);
             if matches!(act, Act::Read { .. }) {
-                by_hand::ask_anew(machine, action.license, world.now);
+                by_hand::ask_anew(machine, (action.license, was), world.now);
             }
         }
         Act::Query(_) => {}
