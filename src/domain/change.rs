@@ -31,18 +31,6 @@ impl<'a> Change<'a> {
     }
 }
 
-/// An end as people read it.
-struct Until(Option<Timestamp>);
-
-impl fmt::Display for Until {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(at) => write!(f, "until {at}"),
-            None => f.write_str("for life"),
-        }
-    }
-}
-
 impl Sentence for Change<'_> {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.act {
@@ -50,8 +38,11 @@ impl Sentence for Change<'_> {
             Act::Recover(_) => {
                 f.write_str("the license that others made, if there is one, should end")
             }
-            Act::SetExpiry { until, .. } => write!(f, "{}", Until(*until)),
-            Act::Reinstate { until, .. } => write!(f, "works again {}", Until(*until)),
+            Act::SetExpiry { until, .. } => end(*until, f),
+            Act::Reinstate { until, .. } => {
+                f.write_str("works again ")?;
+                end(*until, f)
+            }
             Act::Suspend { .. } => f.write_str("suspended"),
             Act::Revoke { .. } => f.write_str("revoked"),
             Act::SetDevices { devices, .. } => write!(f, "{}", devices),
@@ -71,7 +62,16 @@ fn made(new: &NewLicense, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if let Some(plan) = &new.plan {
         write!(f, " of the plan {plan}")?;
     }
-    write!(f, " {}", Until(new.expires_at))
+    f.write_str(" ")?;
+    end(new.expires_at, f)
+}
+
+/// An end as people read it.
+fn end(until: Option<Timestamp>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match until {
+        Some(at) => write!(f, "until {at}"),
+        None => f.write_str("for life"),
+    }
 }
 
 /// What there is instead.
@@ -79,9 +79,10 @@ fn was(has: &Grant, act: &Act, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if matches!(act, Act::SetDevices { .. }) {
         return write!(f, ", is for {}", has.devices);
     }
-    match has.status {
-        GrantStatus::Live => write!(f, ", is {}", Until(has.expires_at)),
-        GrantStatus::Suspended => write!(f, ", is suspended, {}", Until(has.expires_at)),
-        GrantStatus::Revoked => f.write_str(", is revoked"),
-    }
+    f.write_str(match has.status {
+        GrantStatus::Live => ", is ",
+        GrantStatus::Suspended => ", is suspended, ",
+        GrantStatus::Revoked => return f.write_str(", is revoked"),
+    })?;
+    end(has.expires_at, f)
 }

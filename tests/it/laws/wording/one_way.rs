@@ -21,6 +21,7 @@ const NO_SENTENCES: &[(&str, &str)] = &[
     ("LicenseStatus", "a code"),
     ("PurchaseStatus", "a code"),
     ("Money", "a value"),
+    ("Devices", "a value"),
     ("Timestamp", "a value"),
     ("Span", "a value"),
     ("NotASpan", "an error in a config, which is shown and gone"),
