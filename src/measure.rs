@@ -104,6 +104,12 @@ pub const SERVICE_STATE: Metric = gauge(
     &["service", "source", "state"],
     "1 for the state of the service's breaker: up, slowed, down, refusing or no_credits",
 );
+/// Whether somebody paused a service. Its state goes on telling how it answers.
+pub const SERVICE_PAUSED: Metric = gauge(
+    "keyward_service_paused",
+    &["service", "source"],
+    "1 while an order pauses the service: nothing is sent to it, whatever its state",
+);
 /// Work that waits.
 pub const WAITING: Metric = gauge(
     "keyward_waiting",
@@ -143,7 +149,7 @@ pub const BACKUP_AGE_S: Metric = gauge(
 );
 
 /// All of them.
-pub const ALL: [Metric; 16] = [
+pub const ALL: [Metric; 17] = [
     DELIVERIES,
     SIGNATURE_FAILURES,
     ACK_S,
@@ -154,6 +160,7 @@ pub const ALL: [Metric; 16] = [
     ACTIONS,
     MAILS,
     SERVICE_STATE,
+    SERVICE_PAUSED,
     WAITING,
     OLDEST_WAITING_S,
     LICENSES,

@@ -10,6 +10,7 @@ mod backfill;
 mod embedded_service;
 mod endpoints;
 mod guard;
+mod kept;
 pub(crate) mod mode;
 mod opening;
 mod other_handler;

@@ -20,6 +20,9 @@ struct AttentionRow<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     machine: Option<&'a MachineId>,
     reason: String,
+    /// What belongs to it beyond the reason, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    details: Vec<String>,
     settle: String,
 }
 
@@ -32,6 +35,7 @@ impl<'a> AttentionRow<'a> {
             about: concern.about(),
             machine: machine_of(concern),
             reason: concern.to_string(),
+            details: concern.details(),
             settle: concern.settled_by(),
         }
     }

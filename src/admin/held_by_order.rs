@@ -8,6 +8,7 @@ use crate::domain::action::ActionOutcome;
 use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::holding::plan_of;
 use crate::domain::id::{MachineId, PlanName};
+use crate::domain::machine::Machine;
 use crate::domain::standing::Standing;
 use crate::engine::read::view;
 
@@ -16,22 +17,43 @@ pub(super) type HeldActions = BTreeSet<(MachineId, u32)>;
 
 /// The actions that orders about the same matter hold at present; of one plan, where the order is about one.
 pub(super) fn by_orders_like(context: &Context, what: &Standing) -> Result<HeldActions, Failure> {
-    let Some((by, plan)) = matter(what) else {
-        return Ok(HeldActions::new());
-    };
     let mut held = HeldActions::new();
-    view::machines(context.handle.reader(), |machine| {
-        for action in &machine.actions {
-            let is_held = action.outcome == ActionOutcome::Held
-                && action.held.as_ref().map(Hold::by) == Some(by);
-            let is_meant = plan.is_none_or(|plan| plan_of(&machine, action) == Some(plan));
-            if is_held && is_meant {
-                held.insert((machine.id.clone(), action.id));
-            }
-        }
-        true
-    })?;
+    if matter(what).is_some() {
+        view::machines(context.handle.reader(), |machine| {
+            held.extend(of_machine(&machine, what));
+            true
+        })?;
+    }
     Ok(held)
+}
+
+/// The same of some purchases: what an order just changed is among those that it may concern, so that not every purchase is
+/// read once more.
+pub(super) fn by_orders_like_among(
+    context: &Context,
+    what: &Standing,
+    concerned: &BTreeSet<MachineId>,
+) -> Result<HeldActions, Failure> {
+    let mut held = HeldActions::new();
+    if matter(what).is_some() {
+        for id in concerned {
+            let machine = view::machine(context.handle.reader(), id)?;
+            held.extend(machine.iter().flat_map(|machine| of_machine(machine, what)));
+        }
+    }
+    Ok(held)
+}
+
+fn of_machine(machine: &Machine, what: &Standing) -> HeldActions {
+    let Some((by, plan)) = matter(what) else {
+        return HeldActions::new();
+    };
+    let held = machine.actions.iter().filter(|action| {
+        let is_held =
+            action.outcome == ActionOutcome::Held && action.held.as_ref().map(Hold::by) == Some(by);
+        is_held && plan.is_none_or(|plan| plan_of(machine, action) == Some(plan))
+    });
+    held.map(|action| (machine.id.clone(), action.id)).collect()
 }
 
 /// What orders about the same matter hold by, and the plan that one is about.

@@ -144,6 +144,7 @@ impl History<'_> {
                     });
                 }
             }
+            rows.extend(self.words(&machine));
             looked += 1;
             if looked >= ENTRIES_MAX {
                 next = Some(key.to_vec());
@@ -151,6 +152,21 @@ impl History<'_> {
             Ok(next.is_none())
         })?;
         self.answer(&rows, next)
+    }
+
+    /// What people said of a purchase's held work.
+    fn words<'m>(&self, machine: &'m Machine) -> impl Iterator<Item = HistoryLine> + use<'m> {
+        let until = self.until;
+        let words = machine
+            .actions
+            .iter()
+            .filter_map(|a| record::word(machine, a));
+        words
+            .filter(move |(at, _)| *at <= until)
+            .map(|(received, text)| HistoryLine {
+                received,
+                text: Some(text),
+            })
     }
 
     fn bodies(&self, events: &[(Scope, EventId)]) -> Result<Response, Failure> {
@@ -269,6 +285,7 @@ impl History<'_> {
                     }
                 });
             }
+            lines.extend(self.words(machine));
         }
         if let (Some(customer), Some(machine)) = (customer, machines.first()) {
             let scope = machine.id.scope();

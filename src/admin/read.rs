@@ -1,5 +1,7 @@
 //! One purchase's page, and which purchases a text leads to.
 
+use std::fmt::Display;
+
 use super::context::{Context, no_machine, raw};
 use super::failure::Failure;
 use super::response::{Response, TimelineItem};
@@ -11,7 +13,7 @@ use crate::domain::machine::{Grant, Machine};
 use crate::domain::outlook::outlook;
 use crate::domain::summary;
 use crate::domain::time::Timestamp;
-use crate::engine::read::view::{self, Keys, MachineView};
+use crate::engine::read::view::{self, EventView, Keys, MachineView};
 use crate::engine::record::server;
 
 /// The purchases that a text leads to, as many as are shown.
@@ -55,8 +57,8 @@ pub(super) fn resolve(context: &Context, text: &str) -> Result<MachineId, Failur
     }
 }
 
-/// Purchases that a text leads to, a line each.
-pub(super) fn listed(found: &[MachineId]) -> String {
+/// What a text leads to, a line each.
+pub(super) fn listed(found: &[impl Display]) -> String {
     let n = found.len();
     let list: Vec<_> = found.iter().take(5).map(|id| format!("\n  {id}")).collect();
     let more = if n > 5 {
@@ -172,11 +174,28 @@ pub(super) fn show(context: &Context, text: &str) -> Result<Response, Failure> {
     })
 }
 
-/// One event as it came.
-pub(super) fn event(context: &Context, id: &str) -> Result<Response, Failure> {
-    let kept = view::event(context.handle.reader(), &scopes(context)?, id)?;
-    let Some((view, body)) = kept else {
-        return Err(Failure::input(format!("there is no event `{id}`"))
+/// One event as it came: by its id, or with the source or account in front where several have it.
+pub(super) fn event(context: &Context, text: &str) -> Result<Response, Failure> {
+    let (scopes, id) = match text.rsplit_once('/') {
+        Some((scope, id)) => (vec![Scope::of(scope)], id),
+        None => (scopes(context)?, text),
+    };
+    let mut kept = view::events_of(context.handle.reader(), &scopes, id)?;
+    let named = |view: &EventView| format!("{}/{id}", view.scope);
+    if text != id {
+        kept.retain(|(view, _)| named(view) == text);
+    }
+    if kept.len() > 1 {
+        let all: Vec<String> = kept.iter().map(|(view, _)| named(view)).collect();
+        return Err(Failure::input(format!(
+            "`{id}` is the id of {} events:{}",
+            all.len(),
+            listed(&all)
+        ))
+        .hint("name one of them"));
+    }
+    let Some((view, body)) = kept.pop() else {
+        return Err(Failure::input(format!("there is no event `{text}`"))
             .hint("`keyward show PURCHASE` lists a purchase's events, `keyward events` all"));
     };
     Ok(Response::Event {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, raw};
 use super::failure::Failure;
-use super::held_by_order::by_orders_like;
+use super::held_by_order::{by_orders_like, by_orders_like_among};
 use super::issue::known_plan;
 use super::lists::{self, rows_max};
 use super::read;
@@ -161,7 +161,7 @@ pub(super) async fn order(
         .submit_all(concerned.iter().map(wake).collect())
         .await?;
     let after = context
-        .read(move |context| by_orders_like(context, &after))
+        .read(move |context| by_orders_like_among(context, &after, &concerned))
         .await?;
     let differ: Vec<_> = before.symmetric_difference(&after).collect();
     let machines: BTreeSet<String> = differ.iter().map(|(m, _)| m.to_string()).collect();

@@ -317,6 +317,7 @@ fn row(candidate: &Candidate, examined: &Examined<'_>, judged: &Judged) -> Repor
         would: judged.to_string(),
         repair: judged.repair.and_then(Result::ok),
         licenses: revoked.iter().map(|g| g.number).collect(),
+        judged: Some(*judged),
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::adoption::{Class, Repair};
+use crate::domain::adoption::{Class, DifferingPurchase, Judged, Repair};
 use crate::domain::id::{LicenseKey, PlanName};
+use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
 
 /// One purchase, or one key that belongs to none.
@@ -35,6 +36,25 @@ pub struct ReportRow {
     /// The numbers of its licenses that another hand revoked; empty for any other class.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub licenses: Vec<u32>,
+    /// What its words are made of, where it was made here.
+    #[serde(skip)]
+    pub judged: Option<Judged>,
+}
+
+impl ReportRow {
+    /// The same as the nightly audit keeps it; `None`: nothing differs, or the row was read from elsewhere.
+    #[must_use]
+    pub fn differing(&self) -> Option<DifferingPurchase> {
+        let judged = self.judged.filter(|j| j.class.is_difference())?;
+        let paid = self.amount.zip(self.currency.clone());
+        Some(DifferingPurchase {
+            judged,
+            machine: self.machine.clone(),
+            plan: self.plan.clone(),
+            paid: paid.map(|(minor, currency)| Money { minor, currency }),
+            key: self.key.clone(),
+        })
+    }
 }
 
 /// What a look found.

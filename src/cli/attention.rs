@@ -16,6 +16,8 @@ struct AttentionRow {
     since: String,
     about: String,
     reason: String,
+    #[serde(default)]
+    details: Vec<String>,
     settle: String,
 }
 
@@ -36,7 +38,10 @@ pub(super) fn run(config: &Path, args: JsonArgs) -> Result<(), Failure> {
         return Ok(());
     }
     let rows = page::read::<AttentionRow>(&rows)?;
-    let line = |r: AttentionRow| vec![r.since, r.cause, r.about, r.reason, r.settle];
+    let line = |r: AttentionRow| {
+        let reason = [vec![r.reason], r.details].concat().join("\n");
+        vec![r.since, r.cause, r.about, reason, r.settle]
+    };
     report::data(&report::table(
         &["since", "what", "where", "why", "settled by"],
         rows.into_iter().map(line).collect(),

@@ -15,7 +15,7 @@ pub struct ShowArgs {
     /// The purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
     #[arg(required_unless_present = "event")]
     pub machine: Option<String>,
-    /// One event instead, as Stripe sent it.
+    /// One event instead, as Stripe sent it; with its source or account in front where several have it, like `stripe/evt_123`.
     #[arg(long, value_name = "ID", conflicts_with = "machine")]
     pub event: Option<String>,
     /// JSON instead of text.

@@ -99,6 +99,13 @@ pub struct Action {
     /// Since when it is held; `None`: it never was, or was by a version that did not keep it.
     #[n(17)]
     pub held_at: Option<Timestamp>,
+    /// Whether the new end that it sets was an earlier one when it was decided; `None`: it was not, or it sets none. The
+    /// license says so no more once it is done.
+    #[n(18)]
+    pub shortens: Option<bool>,
+    /// When a person said that it may go ahead, or is given up; `None`: nobody did, or a version heard it that did not keep it.
+    #[n(19)]
+    pub word_at: Option<Timestamp>,
 }
 
 /// How far a refusal goes.
@@ -173,12 +180,19 @@ impl Action {
             service: None,
             refused: None,
             held_at: None,
+            shortens: None,
+            word_at: None,
         }
     }
 
     /// Holds it back.
     pub fn hold(&mut self, hold: Hold, now: Timestamp) {
         (self.outcome, self.held, self.held_at) = (ActionOutcome::Held, Some(hold), Some(now));
+    }
+
+    /// Notes what a person said of it.
+    pub fn clear(&mut self, by: Cleared, now: Timestamp) {
+        (self.cleared, self.word_at) = (Some(by), Some(now));
     }
 
     /// Why it is not done, in words: the service's, or ours.

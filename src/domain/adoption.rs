@@ -5,6 +5,7 @@
 
 mod beginning;
 mod class;
+mod differences;
 mod ends;
 mod found;
 mod labels;
@@ -18,6 +19,7 @@ mod would;
 
 pub use beginning::{began_before, is_unread, only_gives, was_heard_of};
 pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Remark, Waits};
+pub use differences::{Differences, DifferingPurchase};
 pub use ends::{Belongs, SeatEnds};
 pub use found::FoundLicense;
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};

@@ -5,12 +5,14 @@
 
 mod cause;
 mod machine;
+mod sold;
 mod words;
 
 pub use cause::AttentionCause;
 pub use machine::of_machine;
 
-use super::adoption::Class;
+use super::adoption::Differences;
+use super::fact::Priced;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
 use super::id::{EventId, MachineId, PlanName, Scope, SourceName};
@@ -62,6 +64,8 @@ pub enum Concern {
     Found {
         machine: MachineId,
         finding: Finding,
+        /// As what it was sold, where no plan knows that.
+        prices: Vec<Priced>,
     },
     /// A purchase contradicts itself: nothing is done for it.
     MachineHeld { machine: MachineId, flaw: Flaw },
@@ -103,8 +107,7 @@ pub enum Concern {
     /// The last audit found differences.
     AuditDiffers {
         source: SourceName,
-        /// How many of each class.
-        differs: Vec<(Class, u32)>,
+        found: Box<Differences>,
     },
     /// There is no proven backup of late, though one is made by schedule.
     Backup(BackupTrouble),
@@ -131,6 +134,8 @@ pub enum Concern {
     ServiceGone {
         /// What the operator calls it.
         service: &'static str,
+        /// The sources that use this one, where several services are called so; else none.
+        of: Vec<SourceName>,
         trouble: ServiceTrouble,
         /// What it said.
         why: String,
@@ -226,8 +231,8 @@ impl Attention {
         // Writing to a Vec cannot fail.
         let _ = match &self.concern {
             Concern::Found { finding, .. } => minicbor::encode(finding, &mut bytes),
-            // Other numbers are news.
-            Concern::AuditDiffers { differs, .. } => minicbor::encode(differs, &mut bytes),
+            // Others are news, also where they are as many.
+            Concern::AuditDiffers { found, .. } => minicbor::encode(found.code, &mut bytes),
             // One that answers again and refuses us is not mended by waiting.
             Concern::ServiceGone {
                 trouble: ServiceTrouble::Refusing | ServiceTrouble::NoCredits,
@@ -375,7 +380,16 @@ impl Concern {
                 HeldBack::Service(service) => service.clone(),
                 HeldBack::Plan(plan) => format!("plan {plan}"),
             },
-            Self::ServiceGone { service, .. } => (*service).to_owned(),
+            Self::ServiceGone { service, of, .. } => service_of(service, of),
         }
     }
+}
+
+/// A service, told from others of its name by the sources that use it.
+fn service_of(service: &str, sources: &[SourceName]) -> String {
+    if sources.is_empty() {
+        return service.to_owned();
+    }
+    let sources: Vec<&str> = sources.iter().map(SourceName::as_str).collect();
+    format!("{service} of {}", sources.join(", "))
 }

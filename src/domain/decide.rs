@@ -345,7 +345,9 @@ fn new_action(
     let since = world.makes_since(&machine.source);
     let looks = |seat| adoption::looks_first(machine, seat, since, world.gaps);
     let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
+    let shortens = difference.takes && matches!(difference.act, Act::SetExpiry { .. });
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
+    action.shortens = shortens.then_some(true);
     action.label = makes.then(|| machine.label(license));
     if action.act.creates() {
         action.service = ServiceKind::named(world.brakes.service);

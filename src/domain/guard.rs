@@ -98,20 +98,25 @@ pub fn is_hurtful(machine: &Machine, action: &Action, now: Timestamp) -> bool {
     }
 }
 
-/// What an action that is still to be done is called: a new end is named by what it does to the license.
+/// What an action is called: a new end is named by what it does to the license, or did when it was carried out.
 #[must_use]
 pub fn name_of(machine: &Machine, action: &Action, now: Timestamp) -> &'static str {
+    let over = matches!(
+        action.outcome,
+        ActionOutcome::Done | ActionOutcome::Superseded
+    );
+    let (shortens, at) = if over {
+        (action.shortens == Some(true), action.at)
+    } else {
+        (is_hurtful(machine, action, now), now)
+    };
     let end = if let Act::SetExpiry { until, .. } = &action.act {
-        let over = matches!(
-            action.outcome,
-            ActionOutcome::Done | ActionOutcome::Superseded
-        );
-        until.filter(|_| !over && is_hurtful(machine, action, now))
+        until.filter(|_| shortens)
     } else {
         None
     };
     end.map_or(action.act.as_str(), |until| {
-        if until <= now {
+        if until <= at {
             "end_license"
         } else {
             "shorten_license"
@@ -270,8 +275,11 @@ mod tests {
             };
             let mut action = Action::new(1, act, 1, at(0));
             assert_eq!(name_of(&machine, &action, at(100)), name, "{until:?}");
-            action.outcome = ActionOutcome::Done;
-            assert_eq!(name_of(&machine, &action, at(100)), "extend_license");
+            // The license has the new end by then, and does not say what it was.
+            (action.outcome, action.at) = (ActionOutcome::Done, at(100));
+            assert_eq!(name_of(&machine, &action, at(900)), "extend_license");
+            action.shortens = Some(true).filter(|_| name != "extend_license");
+            assert_eq!(name_of(&machine, &action, at(900)), name, "{until:?}");
         }
     }
 }

@@ -10,7 +10,7 @@
 
 // The words of the business.
 pub mod id; // a newtype for every id
-pub(crate) mod money; // minor units with their currency
+pub mod money; // minor units with their currency
 pub mod plan; // what a price stands for
 pub mod policy; // what happens when a payment fails, is refunded, disputed, cancelled or paused
 pub mod policy_override; // values of it that one customer has of their own

@@ -5,6 +5,7 @@ mod claims;
 mod ends;
 mod failures;
 mod keys;
+mod reach;
 mod resent;
 mod skipped;
 mod stops;
@@ -169,21 +170,6 @@ impl Notice {
         let mut licenses = machine.grants.iter();
         let works = licenses.any(|g| self.seats.contains(&g.number) && g.live_at(now));
         (self.kind == NoticeKind::Shortened && !works).then_some(MailReason::Stopped)
-    }
-
-    /// Whether it could not be delivered, and no other address has had it since.
-    #[must_use]
-    pub fn reached_nobody(&self, machine: &Machine) -> bool {
-        let later =
-            |n: &Notice| n.status == NoticeStatus::Sent && n.at > self.at && n.to != self.to;
-        match self.status {
-            NoticeStatus::NoAddress => true,
-            NoticeStatus::Undeliverable => !machine.notices.iter().any(later),
-            NoticeStatus::Pending
-            | NoticeStatus::Waiting
-            | NoticeStatus::Sent
-            | NoticeStatus::Skipped => false,
-        }
     }
 
     /// Why it was not sent, in words: ours, or the mail server's.

@@ -142,15 +142,13 @@ fn carry_out_one(action: &mut Action, order: &Order, now: Timestamp) {
         Order::Retry if is_tried(action) => release(action, now),
         Order::Repair { author, reason, .. } if is_repaired(action) => {
             approve(action, now);
-            action.cleared = Some(Cleared::Repair {
-                author: author.clone(),
-                reason: reason.clone(),
-            });
+            let (author, reason) = (author.clone(), reason.clone());
+            action.clear(Cleared::Repair { author, reason }, now);
         }
         Order::Retry | Order::Repair { .. } | Order::Read => {}
         Order::Approve { author, reason } => {
             approve(action, now);
-            action.cleared = Some(by(author, reason));
+            action.clear(by(author, reason), now);
         }
         Order::Hold(why) => {
             let reason = why.clone();
@@ -159,7 +157,7 @@ fn carry_out_one(action: &mut Action, order: &Order, now: Timestamp) {
         Order::Drop { author, reason } => {
             (action.outcome, action.phase, action.at) =
                 (ActionOutcome::Abandoned, CreatePhase::Ready, now);
-            action.cleared = Some(by(author, reason));
+            action.clear(by(author, reason), now);
         }
         Order::Abandon => {
             (action.outcome, action.phase, action.at) =

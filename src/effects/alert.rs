@@ -196,9 +196,11 @@ fn text(digest: &Digest<'_>) -> String {
         for Attention { since, concern } in new.iter().take(LINES_MAX) {
             let (about, settled_by) = (concern.about(), concern.settled_by());
             let since = since.whole_s();
-            out.push_str(&format!(
-                "{about}, since {since}: {concern}\n    {settled_by}\n\n"
-            ));
+            out.push_str(&format!("{about}, since {since}: {concern}\n"));
+            for line in concern.details() {
+                out.push_str(&format!("    {line}\n"));
+            }
+            out.push_str(&format!("    {settled_by}\n\n"));
         }
         let more = new.len().saturating_sub(LINES_MAX);
         if more > 0 {
@@ -222,13 +224,20 @@ fn html(text: &str) -> String {
 
 /// What is posted. Its form is relied on from outside: docs/operating.md has it.
 fn body(digest: &Digest<'_>) -> Value {
-    let (state, count, new) = match &digest.news {
-        News::Waits { new, total, begins } => {
-            let state = if *begins { "waits" } else { "more" };
-            let about = new.iter().take(LINES_MAX).map(|a| a.concern.about());
-            (state, *total, about.collect())
+    let (mut new, mut lines) = (Vec::new(), Vec::new());
+    let (state, count) = match &digest.news {
+        News::Waits {
+            new: waiting,
+            total,
+            begins,
+        } => {
+            for Attention { concern, .. } in waiting.iter().take(LINES_MAX) {
+                new.push(concern.about());
+                lines.extend(concern.details());
+            }
+            (if *begins { "waits" } else { "more" }, *total)
         }
-        News::Recovered { .. } => ("recovered", 0, Vec::new()),
+        News::Recovered { .. } => ("recovered", 0),
     };
     let until = match &digest.news {
         News::Waits { .. } => None,
@@ -243,6 +252,7 @@ fn body(digest: &Digest<'_>) -> Value {
         "until": until,
         "count": count,
         "new": new,
+        "lines": lines,
     })
 }
 

@@ -105,7 +105,10 @@ impl Services {
     /// The services that do not do their work, as what waits for a person.
     #[must_use]
     pub(crate) fn attention(&self, now: Timestamp) -> Vec<Attention> {
-        let gone = |service: ServiceHealth| {
+        let all = self.health();
+        // Each account is a trouble of its own: the end of one must not end the other's.
+        let namesakes = |name| all.iter().filter(|s| s.service == name).count() > 1;
+        let gone = |service: &ServiceHealth| {
             let trouble = match service.health.condition {
                 Condition::Up | Condition::Slowed => return None,
                 Condition::Down => ServiceTrouble::Down,
@@ -116,11 +119,16 @@ impl Services {
                 since: service.health.since.unwrap_or(now),
                 concern: Concern::ServiceGone {
                     service: service.service,
+                    of: if namesakes(service.service) {
+                        service.sources.clone()
+                    } else {
+                        Vec::new()
+                    },
                     trouble,
-                    why: service.health.why,
+                    why: service.health.why.clone(),
                 },
             })
         };
-        self.health().into_iter().filter_map(gone).collect()
+        all.iter().filter_map(gone).collect()
     }
 }

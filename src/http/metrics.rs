@@ -165,7 +165,7 @@ impl SourceMetrics {
 pub(super) async fn page(State(app): State<Arc<App>>) -> impl IntoResponse {
     gauge(QUEUE_LEN, &[], as_f64(app.handle.queue_len()));
     let (observed, now) = ((app.observed)(), app.handle.clock().now());
-    services(&observed.services, now);
+    services(&observed.services, &app.handle.standing(), now);
     if let Some(age_s) = observed.backup.age_s(now) {
         gauge(BACKUP_AGE_S, &[], as_f64(age_s));
     }

@@ -22,7 +22,7 @@ use crate::engine::Handle;
 use crate::engine::backup::{Backups, Schedule};
 use crate::engine::read::counts::Counts;
 use jobs::{Cursor, JobError};
-use runs::Runs;
+use runs::{RunNews, Runs};
 
 pub use runs::Run;
 
@@ -256,10 +256,20 @@ impl Worker {
                 }
                 None => return,
             };
-            if let Some(error) = &error {
-                tracing::warn!(job.name = self.job.as_str(), %error, "a job did not finish; its next run tries again");
+            let job = self.job.as_str();
+            match runs.ended(self.job, self.handle.clock().now(), error.clone()) {
+                // A full disk fails one every second.
+                RunNews::Fails => {
+                    let error = error.unwrap_or_default();
+                    tracing::warn!(
+                        job.name = job,
+                        error,
+                        "a job did not finish; its next run tries again"
+                    );
+                }
+                RunNews::WorksAgain => tracing::info!(job.name = job, "the job works again"),
+                RunNews::AsBefore => {}
             }
-            runs.ended(self.job, self.handle.clock().now(), error);
         }
     }
 

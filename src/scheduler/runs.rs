@@ -20,6 +20,16 @@ pub struct Run {
     pub error: Option<String>,
 }
 
+/// What is new with a run's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RunNews {
+    /// It failed, and the one before did not.
+    Fails,
+    /// It did not fail, and the one before did.
+    WorksAgain,
+    AsBefore,
+}
+
 struct RunState {
     run: Run,
     since: Stopwatch,
@@ -68,13 +78,20 @@ impl Runs {
         state.run.silent &= std::mem::take(&mut state.nudged);
     }
 
-    pub(super) fn ended(&self, job: Job, now: Timestamp, error: Option<String>) {
+    /// A run is over; whether somebody should hear of how.
+    pub(super) fn ended(&self, job: Job, now: Timestamp, error: Option<String>) -> RunNews {
         let mut state = self.of(job);
         state.working = false;
+        let news = match (&state.run.error, &error) {
+            (None, Some(_)) => RunNews::Fails,
+            (Some(_), None) => RunNews::WorksAgain,
+            (Some(_), Some(_)) | (None, None) => RunNews::AsBefore,
+        };
         if error.is_none() {
             state.run.last = Some(now);
         }
         state.run.error = error;
+        news
     }
 
     /// Whether a bell has been silent for longer than expected and the slack. Says so once per silence.
@@ -99,5 +116,27 @@ impl Runs {
             .into_iter()
             .map(|job| self.of(job).run.clone())
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_that_fails_is_told_once_and_its_end() {
+        use RunNews::{AsBefore, Fails, WorksAgain};
+        let runs = Runs::new(|_| Duration::from_secs(1));
+        let full = || Some("the disk is nearly full".to_owned());
+        let ends = [None, full(), full(), full(), None, None, full()];
+        let news = ends.map(|error| runs.ended(Job::Due, Timestamp::from_s(1), error));
+        assert_eq!(
+            news,
+            [
+                AsBefore, Fails, AsBefore, AsBefore, WorksAgain, AsBefore, Fails
+            ]
+        );
+        let other = runs.ended(Job::Repair, Timestamp::from_s(1), full());
+        assert_eq!(other, Fails, "each job for itself");
     }
 }

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::kept::{Outage, Reported};
 use super::parts::Parts;
 use super::vitals::Vitals;
 use super::{StartError, endpoints, quiet};
 use crate::clock::pause;
-use crate::domain::alert::{AlertLog, Coverage, Digest, News, due_digests};
+use crate::domain::alert::{Coverage, Digest, News, due_digests};
 use crate::domain::attention::{Attention, of_machine};
 use crate::domain::id::MachineId;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::alert::{Channels, subject};
 use crate::effects::health::ServerAttention;
 use crate::engine::Handle;
-use crate::engine::input::Input;
 use crate::engine::read::attention::{self, HeldCount, MachineCursor, stretch};
 use crate::engine::record::RecordError;
-use crate::engine::record::server::{self, Channel, ServerRecord};
+use crate::engine::record::server::Channel;
 use crate::scheduler::Scheduler;
 use crate::store::Seq;
 
@@ -83,8 +83,7 @@ pub(super) fn start(parts: &Parts, scheduler: &Scheduler) -> Result<JoinSet<()>,
 
 /// One channel with what it reported.
 struct ChannelState {
-    channel: Channel,
-    log: AlertLog,
+    reported: Reported,
     failures: u32,
     next_try: Timestamp,
 }
@@ -93,6 +92,8 @@ struct ChannelState {
 struct Alerts {
     parts: AlertParts,
     channels: Vec<ChannelState>,
+    /// Of keeping what was reported.
+    outage: Outage,
     found: BTreeMap<MachineId, Vec<Attention>>,
     parked: Vec<Attention>,
     /// What the shop's orders held in the last round over all purchases, and what they hold in this one so far.
@@ -113,14 +114,14 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
     channels.extend(parts.channels.has_mail().then_some(Channel::Mail));
     channels.extend(parts.channels.has_url().then_some(Channel::Url));
     let state = |channel| ChannelState {
-        channel,
-        log: server::alert_log(parts.handle.reader(), channel).unwrap_or_default(),
+        reported: Reported::read(&parts.handle, channel),
         failures: 0,
         next_try: now,
     };
     let mut alerts = Alerts {
         channels: channels.into_iter().map(state).collect(),
         parts,
+        outage: Outage::default(),
         found: BTreeMap::new(),
         parked: Vec::new(),
         held: None,
@@ -159,6 +160,7 @@ impl Alerts {
         for n in 0..self.channels.len() {
             self.report(n, &waiting, now).await;
         }
+        self.tell_kept(now);
         let rings = (self.parts.scheduler_rings)();
         let vitals = Vitals::of(&self.parts.handle, rings, self.started);
         if now >= self.next_heartbeat && vitals.are_good(now) {
@@ -206,13 +208,14 @@ impl Alerts {
     /// Sends what is due over a channel, one message after the other; each is kept as reported before the next one goes.
     async fn report(&mut self, n: usize, waiting: &[Attention], now: Timestamp) {
         let (coverage, every) = (self.coverage, self.parts.every);
+        self.keep(n).await;
         if now < self.channels[n].next_try {
             return;
         }
-        let log = self.channels[n].log.clone();
+        let log = self.channels[n].reported.log.clone();
         let (digests, next) = due_digests(&log, waiting, coverage, every, now);
         for digest in &digests {
-            let channel = self.channels[n].channel;
+            let channel = self.channels[n].reported.channel;
             if let Err(why) = self.send(channel, digest, now).await {
                 let state = &mut self.channels[n];
                 state.failures += 1;
@@ -224,11 +227,13 @@ impl Alerts {
                 );
                 return;
             }
-            let log = self.channels[n].log.with(&digest.topic, &next);
-            self.keep(n, log).await;
+            let reported = &mut self.channels[n].reported;
+            reported.log = reported.log.with(&digest.topic, &next);
+            self.keep(n).await;
         }
         self.channels[n].failures = 0;
-        self.keep(n, next).await;
+        self.channels[n].reported.log = next;
+        self.keep(n).await;
     }
 
     async fn send(
@@ -248,15 +253,17 @@ impl Alerts {
     }
 
     /// Keeps what was reported, so that a restart reports nothing twice.
-    async fn keep(&mut self, n: usize, log: AlertLog) {
-        if self.channels[n].log == log {
-            return;
-        }
-        self.channels[n].log = log.clone();
-        let channel = self.channels[n].channel;
-        let record = ServerRecord::Alerts { channel, log };
-        if let Err(error) = self.parts.handle.submit_waiting(Input::Keep(record)).await {
-            tracing::warn!(%error, "what was reported could not be kept; after a restart it may be reported again");
+    async fn keep(&mut self, n: usize) {
+        let reported = &mut self.channels[n].reported;
+        reported.keep(&self.parts.handle, &mut self.outage).await;
+    }
+
+    /// Says that all that was reported is kept again.
+    fn tell_kept(&mut self, now: Timestamp) {
+        if self.channels.iter().all(|c| c.reported.is_stored())
+            && let Some(span) = self.outage.ends(now)
+        {
+            tracing::info!("what was reported is kept again, after {span}");
         }
     }
 }

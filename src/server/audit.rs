@@ -11,10 +11,10 @@ use super::other_handler;
 use super::parts::Parts;
 use crate::adopt::table::KeyTable;
 use crate::adopt::{
-    ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, look, settle_strays,
+    ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, ReportRow, look, settle_strays,
 };
 use crate::config::{Config, Service, Source};
-use crate::domain::adoption::{Asking, Class};
+use crate::domain::adoption::{Asking, Differences};
 use crate::domain::id::{Scope, SourceName};
 use crate::domain::time::Span;
 use crate::effects::license::sweep::hash;
@@ -69,7 +69,7 @@ impl Auditor {
         let (mut looked_at, mut all) = (Vec::new(), Vec::new());
         for source in &self.config.sources {
             if source.api_key.is_none() {
-                self.keep(&source.name, Vec::new()).await;
+                self.keep(&source.name, Differences::default()).await;
                 continue;
             }
             match self.look(source).await {
@@ -95,17 +95,17 @@ impl Auditor {
     async fn forget_sources(&self) {
         for audit in server::audits(self.handle.reader()).unwrap_or_default() {
             if self.config.source(&audit.source).is_none() {
-                self.keep(&audit.source, Vec::new()).await;
+                self.keep(&audit.source, Differences::default()).await;
             }
         }
     }
 
     /// Keeps what was found: `attention` lists it and the alerts report it until an audit finds no difference.
-    async fn keep(&self, source: &SourceName, differs: Vec<(Class, u32)>) {
+    async fn keep(&self, source: &SourceName, found: Differences) {
         let record = ServerRecord::Audited {
             source: source.clone(),
             at: self.handle.clock().now(),
-            differs,
+            found,
         };
         // What is not taken now is found again tomorrow.
         let _ = self.handle.submit_waiting(Input::Keep(record)).await;
@@ -181,22 +181,19 @@ fn known(handle: &Handle) -> Result<KnownShop, String> {
     Ok(known)
 }
 
-/// How many of each class differ.
-fn differing(found: &Found) -> Vec<(Class, u32)> {
-    let classes = found.judged.report.classes.iter();
-    let differing = classes.filter(|(class, n)| class.is_difference() && **n > 0);
-    let counted = |(class, n): (&Class, &usize)| (*class, u32::try_from(*n).unwrap_or(u32::MAX));
-    differing.map(counted).collect()
+/// What of it differs.
+fn differing(found: &Found) -> Differences {
+    let rows = found.judged.report.rows.iter();
+    let differing: Vec<_> = rows.filter_map(ReportRow::differing).collect();
+    Differences::of(&differing)
 }
 
 /// One line where something differs.
-fn digest(source: &Source, found: &Found, differs: &[(Class, u32)]) {
-    let words: Vec<String> = differs.iter().map(|(c, n)| format!("{n} {c}")).collect();
+fn digest(source: &Source, found: &Found, differs: &Differences) {
     let (stripe, licenses) = found.calls;
-    if words.is_empty() {
+    if differs.classes.is_empty() {
         tracing::info!(source.name = %source.name, stripe, licenses, "the nightly audit found no difference");
     } else {
-        let words = words.join(", ");
-        tracing::warn!(source.name = %source.name, stripe, licenses, "the nightly audit found differences: {words}; `keyward audit` lists them");
+        tracing::warn!(source.name = %source.name, stripe, licenses, "the nightly audit found differences: {differs}; `keyward audit` lists them");
     }
 }

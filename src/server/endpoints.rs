@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+use super::kept::keep_troubles;
 use crate::clock::pause;
 use crate::config::Config;
 use crate::domain::attention::{Attention, Concern, EndpointTrouble};
@@ -15,8 +16,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::effects::services::Services;
 use crate::effects::stripe::{Account, Answer};
 use crate::engine::Handle;
-use crate::engine::input::Input;
-use crate::engine::record::server::{self, SeenBy, ServerRecord, Trouble};
+use crate::engine::record::server::{self, SeenBy, Trouble};
 
 /// How often it is looked whether it is time.
 const LOOK_EVERY: Span = Span::from_s(2);
@@ -97,18 +97,8 @@ async fn keep(handle: &Handle, endpoints: &Endpoints, kept: &mut Vec<Trouble>) {
         since: *since,
         times: 1,
     };
-    let wrong: Vec<Trouble> = endpoints.all().iter().map(trouble).collect();
-    if wrong == *kept {
-        return;
-    }
-    let record = ServerRecord::Troubles {
-        seen_by: SeenBy::Endpoint,
-        all: wrong.clone(),
-    };
-    // What is not taken now is kept with the next answer.
-    if handle.submit_waiting(Input::Keep(record)).await.is_ok() {
-        *kept = wrong;
-    }
+    let wrong = endpoints.all().iter().map(trouble).collect();
+    keep_troubles(handle, SeenBy::Endpoint, wrong, kept).await;
 }
 
 /// What is wrong with the endpoint; `None`: that could not be learned.

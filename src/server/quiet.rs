@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::kept::keep_troubles;
 use crate::clock::pause;
 use crate::domain::adoption::Gap;
 use crate::domain::attention::{Attention, Concern};
@@ -88,10 +89,11 @@ pub(super) async fn run(
         }
         let rhythms = judge(&signals, &silences, &due, &handle.gaps(), now);
         if now >= next_keep && rhythms != kept {
-            kept.clone_from(&rhythms);
-            // What is not taken now is kept with the next look.
-            let record = ServerRecord::Rhythms(rhythms);
-            let _ = handle.submit_waiting(Input::Keep(record)).await;
+            let record = ServerRecord::Rhythms(rhythms.clone());
+            // What is not taken now is kept a minute later.
+            if handle.submit_waiting(Input::Keep(record)).await.is_ok() {
+                kept = rhythms;
+            }
             next_keep = now + KEEP_EVERY;
         }
         keep_failing(&handle, &signals, &mut kept_failing).await;
@@ -101,8 +103,7 @@ pub(super) async fn run(
     keep_failing(&handle, &signals, &mut kept_failing).await;
 }
 
-/// Keeps since when signatures do not fit, where that began or ended. How often is not worth a write each time: strangers
-/// can make it grow.
+/// Keeps since when signatures do not fit, where that began or ended.
 async fn keep_failing(handle: &Handle, signals: &Signals, kept: &mut Vec<Trouble>) {
     let trouble = |signals: &SourceSignals| {
         let (since, times) = signals.failing()?;
@@ -113,19 +114,8 @@ async fn keep_failing(handle: &Handle, signals: &Signals, kept: &mut Vec<Trouble
             times,
         })
     };
-    let failing: Vec<Trouble> = signals.iter().filter_map(trouble).collect();
-    let same = |(a, b): (&Trouble, &Trouble)| (&a.source, a.since) == (&b.source, b.since);
-    if failing.len() == kept.len() && failing.iter().zip(kept.iter()).all(same) {
-        return;
-    }
-    let record = ServerRecord::Troubles {
-        seen_by: SeenBy::Signatures,
-        all: failing.clone(),
-    };
-    // What is not taken now is kept with the next look.
-    if handle.submit_waiting(Input::Keep(record)).await.is_ok() {
-        *kept = failing;
-    }
+    let failing = signals.iter().filter_map(trouble).collect();
+    keep_troubles(handle, SeenBy::Signatures, failing, kept).await;
 }
 
 /// Judges every source; their rhythms as they are now.

@@ -4,10 +4,12 @@ mod answers;
 
 use serde_json::{Value, json};
 
+use crate::domain::action::{Action, WordKind};
 use crate::domain::customer::Customer;
-use crate::domain::decision::Decision;
+use crate::domain::decision::{Decision, Verb};
 use crate::domain::fact::{Fact, FactBody};
 use crate::domain::id::{MachineId, Scope};
+use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 
 /// An event, or what a look-up answered, with its body as it came but for the blanks between its values. Nothing where the
@@ -44,6 +46,31 @@ pub fn said(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
         fact.received,
         answer.as_bytes(),
     )
+}
+
+/// What a person said of held work of a purchase, as a note: a replay holds nothing back, so that there is nothing to let go or
+/// give up there. Nothing where nobody said anything.
+#[must_use]
+pub fn word(machine: &Machine, action: &Action) -> Option<(Timestamp, String)> {
+    let word = action.word()?;
+    let at = word.at.unwrap_or(action.at);
+    let what = match word.what {
+        WordKind::Approved => "held approve",
+        WordKind::Dropped => "held drop",
+        WordKind::Repaired => "audit --repair",
+    };
+    let (id, number) = (&machine.id, action.id);
+    let act = action.act.as_str();
+    let note = json!({
+        "kind": Verb::Note.as_str(),
+        "machine": id.to_string(),
+        "at": at,
+        "author": word.by,
+        "reason": format!("{what} {id}#{number} ({act}): {}", word.reason),
+    });
+    let source = machine.source.as_str();
+    let line = json!({ "received_at": at, "source": source, "decision": note });
+    Some((at, line.to_string()))
 }
 
 fn decided(source: &str, machine: &MachineId, fact: &Fact, decision: &Decision) -> String {

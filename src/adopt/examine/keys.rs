@@ -53,5 +53,6 @@ fn of_key(
         would: judged.to_string(),
         repair: None,
         licenses: Vec::new(),
+        judged: Some(judged),
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Action, ActionOutcome};
 use crate::domain::hold::Cleared;
+use crate::domain::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
 sentences!(Word);
@@ -19,6 +20,9 @@ pub struct Word {
     pub by: String,
     /// Why.
     pub reason: String,
+    /// When; absent where that was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 /// What a person says of an action that is held.
@@ -49,6 +53,7 @@ impl Action {
             what,
             by: by.clone(),
             reason: reason.clone(),
+            at: self.word_at,
         })
     }
 

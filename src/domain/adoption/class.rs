@@ -172,44 +172,58 @@ pub struct Examined<'a> {
 }
 
 /// What a purchase comes to, and what would be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Judged {
     /// Its class.
+    #[n(0)]
     pub class: Class,
     /// Why it is not touched now; the next run does it.
+    #[n(1)]
     pub waits: Option<Waits>,
     /// Whether it came here by an event, with its keys, and its history is all that is missing.
+    #[n(2)]
     pub unread: bool,
     /// How many keys there are, and how many were bought.
+    #[n(3)]
     pub keys: (usize, usize),
     /// What its sentence says beside its class.
+    #[n(4)]
     pub remark: Option<Remark>,
     /// What repairs it, or who must; `None`: it was not asked.
+    #[n(5)]
     pub repair: Option<Result<Repair, Unrepaired>>,
 }
 
 /// What the sentence of a purchase says beside its class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
 pub enum Remark {
     /// It was taken in before, without a key.
+    #[n(0)]
     TakenIn,
     /// Stripe lists it, and it is not paid.
+    #[n(1)]
     Unpaid,
     /// It names a checkout, of which Stripe lists only those that were completed.
+    #[n(2)]
     NoCheckout,
     /// Its key does not end too early: it is suspended.
+    #[n(3)]
     Suspended,
     /// It is a connected account's, whose lists are not read.
+    #[n(4)]
     OfAccount,
 }
 
 /// Why a purchase is not moved now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Waits {
     /// It renews at this instant, or did.
-    Renewal(Timestamp),
+    #[n(0)]
+    Renewal(#[n(0)] Timestamp),
     /// A payment is tried again at this instant.
-    Retry(Timestamp),
+    #[n(1)]
+    Retry(#[n(0)] Timestamp),
 }
 
 impl<'a> Examined<'a> {

@@ -2,34 +2,56 @@
 //!
 //! Everything goes the usual way, through the guard. What only a person can know is left to a person, and said.
 
+use minicbor::{Decode, Encode};
+
 use super::class::Class;
 
 /// What is done about a difference.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Encode,
+    Decode,
+    serde::Serialize,
+    serde::Deserialize,
 )]
+#[cbor(index_only)]
 #[serde(rename_all = "snake_case")]
 pub enum Repair {
     /// The purchase's licenses are read again: what another hand took is given back by that (rule 51).
+    #[n(0)]
     Read,
     /// What waits for a person, was refused or was given up is tried, the guard counting it.
+    #[n(1)]
     Retry,
     /// What Stripe tells and was never delivered is taken in.
+    #[n(2)]
     Hear,
     /// A new key is made, and the old one ends.
+    #[n(3)]
     Rekey,
 }
 
 /// Who must do something where nothing here can.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
 pub enum Unrepaired {
     /// Nothing differs.
+    #[n(0)]
     Nothing,
     /// The purchase is not known here: it is taken in first.
+    #[n(1)]
     Adopt,
     /// The customer has a newer purchase that is live: an old one's license is not touched beside it.
+    #[n(2)]
     Newer,
     /// Only a person can know.
+    #[n(3)]
     Person,
 }
 

@@ -22,8 +22,13 @@ fn refused(number: u32, since: Timestamp) -> Attention {
 }
 
 fn gone(trouble: ServiceTrouble, since: Timestamp) -> Attention {
+    gone_of(&[], trouble, since)
+}
+
+fn gone_of(sources: &[&str], trouble: ServiceTrouble, since: Timestamp) -> Attention {
     let concern = Concern::ServiceGone {
         service: "authforge",
+        of: sources.iter().map(|name| (*name).into()).collect(),
         trouble,
         why: "401".to_owned(),
     };
@@ -193,6 +198,36 @@ fn a_service_that_was_down_and_now_refuses_us_is_news() {
         &[(15, down()), (16, refuses()), (17, refuses()), (18, down())],
     );
     assert_eq!(said, ["15 service: 1 of 1", "16 service: 1 of 1"]);
+}
+
+/// Two accounts of one kind of service are two topics: the second is reported though the first was, and each has its end.
+#[test]
+fn two_services_of_one_name_do_not_hide_each_other() {
+    let eu = || gone_of(&["eu"], ServiceTrouble::Refusing, NOW);
+    let us = || gone_of(&["us"], ServiceTrouble::Refusing, minutes(2));
+    let said = play(
+        Coverage::Whole,
+        &[
+            (0, vec![eu()]),
+            (2, vec![eu(), us()]),
+            (3, vec![us()]),
+            (8, vec![us()]),
+            (9, vec![]),
+            (14, vec![]),
+        ],
+    );
+    let (waits, over) = ("service: 1 of 1", "service: over");
+    assert_eq!(
+        said,
+        [
+            format!("0 {waits}"),
+            format!("2 {waits}"),
+            format!("8 {over}"),
+            format!("14 {over}")
+        ]
+    );
+    assert_eq!(eu().concern.about(), "authforge of eu");
+    assert_eq!(eu().concern.to_string(), "authforge of eu refuses us: 401");
 }
 
 #[test]

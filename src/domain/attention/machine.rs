@@ -1,5 +1,6 @@
 //! What of one purchase waits for a person.
 
+use super::sold::prices;
 use super::{ActionAttention, Attention, Concern, KEY_WITHIN};
 use crate::domain::action::{Act, Action, ActionOutcome, Question, RefusalScope};
 use crate::domain::fact::{Fact, SubscriptionStatus};
@@ -158,6 +159,11 @@ fn found(machine: &Machine, report: &Report) -> Option<Attention> {
         concern: Concern::Found {
             machine: machine.id.clone(),
             finding: report.finding.clone(),
+            prices: if report.finding == Finding::NothingToHandOut {
+                prices(machine)
+            } else {
+                Vec::new()
+            },
         },
     })
 }
@@ -218,6 +224,7 @@ mod tests {
     use crate::domain::action::{NewLicense, SeatId};
     use crate::domain::attention::AttentionCause;
     use crate::domain::decision::{Decision, Verb};
+    use crate::domain::fact::{Bought, FactBody, LineItems, Priced};
     use crate::domain::hold::{Distrust, DistrustCause};
     use crate::domain::id::{EventId, LicenseKey, SourceName};
     use crate::domain::lifecycle::Kind;
@@ -329,5 +336,51 @@ mod tests {
         assert_eq!(causes(&machine).len(), 2);
         machine.facts.push(decided(NOW + Span::from_s(1)));
         assert_eq!(causes(&machine), []);
+    }
+
+    /// What was sold is named with what would settle it, so that nobody has to look it up.
+    #[test]
+    fn what_no_plan_knows_is_named_with_the_config_s_lines() {
+        let mut machine = machine();
+        let price = |id: &str, key: Option<&str>| Bought {
+            line: None,
+            price: Priced {
+                id: Some(id.into()),
+                lookup_key: key.map(str::to_owned),
+                product: Some("prod_1".into()),
+            },
+            quantity: 1,
+        };
+        let lines = vec![
+            price("price_1", Some("monthly")),
+            price("price_1", Some("monthly")),
+        ];
+        let items = LineItems {
+            session: "cs_1".into(),
+            lines,
+        };
+        machine.facts.push(Fact {
+            id: EventId::from("q_1"),
+            kind: "lookup.line_items".to_owned(),
+            at: NOW,
+            received: NOW,
+            body: FactBody::LineItems(items),
+            chain: None,
+        });
+        machine
+            .told
+            .push(Report::new(NOW, Finding::NothingToHandOut));
+        let all = of_machine(&machine, NOW);
+        let said = all[0].concern.to_string();
+        assert!(
+            said.contains("no plan names price_1 (lookup key monthly, prod_1), and"),
+            "{said}"
+        );
+        assert_eq!(
+            all[0].concern.details(),
+            [
+                "[[plan]] prices = [\"price_1\"] or lookup_keys = [\"monthly\"] or products = [\"prod_1\"]"
+            ]
+        );
     }
 }

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::sold::{config_lines, named};
 use super::{ActionAttention, BackupTrouble, Concern, EndpointTrouble, HeldBack, ServiceTrouble};
-use crate::domain::adoption::Class;
+use crate::domain::fact::Priced;
 use crate::domain::finding::Finding;
 use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
@@ -51,7 +52,9 @@ impl Concern {
             Self::Undeliverable { machine, .. } => {
                 format!("keyward address {machine} --to ADDRESS --reason …")
             }
-            Self::Found { machine, finding } => found_settled_by(machine, finding),
+            Self::Found {
+                machine, finding, ..
+            } => found_settled_by(machine, finding),
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),
             Self::Parked { .. } => "keyward events --parked".to_owned(),
             Self::BackfillFails { scope, .. } => {
@@ -69,6 +72,44 @@ impl Concern {
             Self::HeldBack { what, .. } => what.ended_by(),
             Self::StoreFull { .. } => "df -h".to_owned(),
             Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
+        }
+    }
+}
+
+impl Concern {
+    /// What belongs to it beyond its sentence, a line each.
+    #[must_use]
+    pub fn details(&self) -> Vec<String> {
+        match self {
+            Self::AuditDiffers { source, found } => {
+                let mut lines: Vec<String> = found.first.iter().map(ToString::to_string).collect();
+                let more = found.more();
+                if more > 0 {
+                    lines.push(format!("and {more} more: keyward audit --source {source}"));
+                }
+                lines
+            }
+            Self::Found { prices, .. } => config_lines(prices)
+                .iter()
+                .map(|line| format!("[[plan]] {line}"))
+                .collect(),
+            Self::RefusedAction(_)
+            | Self::HeldAction { .. }
+            | Self::PaidWithoutKey { .. }
+            | Self::NoAddress { .. }
+            | Self::Undeliverable { .. }
+            | Self::MachineHeld { .. }
+            | Self::Parked { .. }
+            | Self::BackfillFails { .. }
+            | Self::SignaturesFail { .. }
+            | Self::SourceSilent { .. }
+            | Self::Endpoint { .. }
+            | Self::OtherHandler { .. }
+            | Self::Backup(_)
+            | Self::Restored { .. }
+            | Self::HeldBack { .. }
+            | Self::StoreFull { .. }
+            | Self::ServiceGone { .. } => Vec::new(),
         }
     }
 }
@@ -162,13 +203,13 @@ fn say_held_back(
     }
 }
 
-fn say_differing(differs: &[(Class, u32)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let classes = differs.iter().map(|(class, n)| format!("{n} {class}"));
-    let classes: Vec<String> = classes.collect();
+fn say_unpriced(prices: &[Priced], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let named: Vec<String> = prices.iter().map(named).collect();
     write!(
         f,
-        "Stripe, the license service and this store differ: {}",
-        classes.join(", ")
+        "paid, but nothing to hand out: no plan names {}, and its metadata names no application; name it in a `[[plan]]` and \
+         `keyward reload`, or note the purchase",
+        named.join(", ")
     )
 }
 
@@ -193,6 +234,7 @@ impl Sentence for Concern {
                 write!(f, "{} cannot be delivered", kind.as_str())?;
                 because(f, why)
             }
+            Self::Found { prices, .. } if !prices.is_empty() => say_unpriced(prices, f),
             Self::Found { finding, .. } => write!(f, "{finding}"),
             Self::MachineHeld { flaw, .. } => {
                 write!(
@@ -220,7 +262,10 @@ impl Sentence for Concern {
                     "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`",
                 ),
             },
-            Self::AuditDiffers { differs, .. } => say_differing(differs, f),
+            Self::AuditDiffers { found, .. } => write!(
+                f,
+                "Stripe, the license service and this store differ: {found}"
+            ),
             Self::OtherHandler { seen, .. } => write!(
                 f,
                 "old handler seen: {seen}. No key is made here until you have stopped it and say so"
@@ -235,11 +280,9 @@ impl Sentence for Concern {
                 f,
                 "nothing is taken, deliveries are answered 503, until there is room: {why}"
             ),
-            Self::ServiceGone {
-                service,
-                trouble,
-                why,
-            } => write!(f, "{service} {trouble}: {why}"),
+            Self::ServiceGone { trouble, why, .. } => {
+                write!(f, "{} {trouble}: {why}", self.about())
+            }
         }
     }
 }

@@ -55,13 +55,10 @@ pub fn paragraph(
     }
 }
 
-/// Why the newest mail with a key reached nobody, and what the customer can do.
+/// Why the newest mail with a key that reached nobody did not, and what the customer can do.
 fn of_mail(machine: &Machine) -> Option<&'static str> {
-    let with_key = |n: &&Notice| n.kind == NoticeKind::LicenseIssued;
-    let newest = machine.notices.iter().rev().find(with_key)?;
-    if !newest.reached_nobody(machine) {
-        return None;
-    }
+    let lost = |n: &&Notice| n.kind == NoticeKind::LicenseIssued && n.reached_nobody(machine);
+    let newest = machine.notices.iter().rev().find(lost)?;
     Some(if newest.status == NoticeStatus::NoAddress {
         "We have no e-mail address to send the license key to: please tell us one."
     } else {

@@ -155,8 +155,8 @@ pub fn audited(reader: &dyn Read) -> Result<Vec<Attention>, RecordError> {
     let waits = |audit: server::AuditRecord| Attention {
         since: audit.since,
         concern: Concern::AuditDiffers {
-            source: audit.source,
-            differs: audit.differs,
+            source: audit.source.clone(),
+            found: Box::new(audit.found()),
         },
     };
     Ok(found.map(waits).collect())

@@ -78,35 +78,41 @@ pub fn events(
     )
 }
 
-/// One event with its body as it came: by its key, else by looking through all, for it may be a connected account's.
+/// Every event of an id, each with its body as it came: several accounts, or two sources that hear of one, may have it. By its
+/// key, else by looking through all, for it may be of a source that the config names no more.
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn event(
+pub fn events_of(
     reader: &dyn Read,
     scopes: &[Scope],
     id: &str,
-) -> Result<Option<(EventView, String)>, RecordError> {
+) -> Result<Vec<(EventView, String)>, RecordError> {
     let shown = |scope: &Scope, record: &EventRecord| {
         let body = record::body_codec::unpack(&record.raw).unwrap_or_default();
         let body = String::from_utf8_lossy(&body).into_owned();
         (EventView::of(scope.clone(), id.to_owned(), record), body)
     };
+    let mut found = Vec::new();
     for scope in scopes {
         let key = key::event(scope, &EventId::from(id));
         let kept: Option<EventRecord> = record::get(&Committed(reader), &key)?;
-        if let Some(record) = kept {
-            return Ok(Some(shown(scope, &record)));
-        }
+        found.extend(kept.map(|record| shown(scope, &record)));
     }
-    let (mut found, all) = (None, KeyRange::prefix(&[Table::Event as u8]));
-    walk(reader, all, |key, first| {
-        if key::event_of(key).is_some_and(|e| e.as_str() == id) {
-            let record: EventRecord = record::whole(&Committed(reader), key, first)?;
-            found = Some(shown(&key::scope_of(key), &record));
-        }
-        Ok(found.is_none())
-    })?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    walk(
+        reader,
+        KeyRange::prefix(&[Table::Event as u8]),
+        |key, first| {
+            if key::event_of(key).is_some_and(|e| e.as_str() == id) {
+                let record: EventRecord = record::whole(&Committed(reader), key, first)?;
+                found.push(shown(&key::scope_of(key), &record));
+            }
+            Ok(true)
+        },
+    )?;
     Ok(found)
 }
 

@@ -4,9 +4,10 @@ use minicbor::{Decode, Encode};
 
 use super::key::{self, Table};
 use super::{RecordError, View};
-use crate::domain::adoption::Class;
+use crate::domain::adoption::{Class, Differences, DifferingPurchase};
 use crate::domain::alert::AlertLog;
 use crate::domain::id::{AccountId, Scope, SourceName};
+use crate::domain::money::Money;
 use crate::domain::service_move::ServiceKind;
 use crate::domain::silence::Rhythm;
 use crate::domain::time::Timestamp;
@@ -37,8 +38,8 @@ pub enum ServerRecord {
         source: SourceName,
         /// When it was.
         at: Timestamp,
-        /// How many of each class that differs.
-        differs: Vec<(Class, u32)>,
+        /// What differs.
+        found: Differences,
     },
     /// What is wrong with the sources.
     Troubles {
@@ -181,11 +182,7 @@ pub(in crate::engine) fn keep(
             let records: Vec<RhythmRecord> = rhythms.iter().map(record).collect();
             record::put(working, rhythms_key(), &records)?;
         }
-        ServerRecord::Audited {
-            source,
-            at,
-            differs,
-        } => put_audit(working, source, *at, differs)?,
+        ServerRecord::Audited { source, at, found } => put_audit(working, source, *at, found)?,
         ServerRecord::Troubles { seen_by, all } => {
             record::put(working, troubles_key(*seen_by), all)?;
         }
@@ -208,6 +205,39 @@ pub struct AuditRecord {
     /// How many of each class. Never empty.
     #[n(2)]
     pub differs: Vec<(Class, u32)>,
+    /// What was last paid for the purchases of a class, in each currency.
+    #[cbor(n(3), default)]
+    pub money: Vec<(Class, Money)>,
+    /// The first purchases.
+    #[cbor(n(4), default)]
+    pub first: Vec<DifferingPurchase>,
+    /// A code of all of them.
+    #[cbor(n(5), default)]
+    pub code: u64,
+}
+
+impl AuditRecord {
+    fn new(source: &SourceName, since: Timestamp, found: &Differences) -> Self {
+        Self {
+            source: source.clone(),
+            since,
+            differs: found.classes.clone(),
+            money: found.money.clone(),
+            first: found.first.clone(),
+            code: found.code,
+        }
+    }
+
+    /// What it found.
+    #[must_use]
+    pub fn found(self) -> Differences {
+        Differences {
+            classes: self.differs,
+            money: self.money,
+            first: self.first,
+            code: self.code,
+        }
+    }
 }
 
 fn audits_key() -> Vec<u8> {
@@ -218,18 +248,14 @@ fn put_audit(
     working: &mut Working<'_>,
     source: &SourceName,
     at: Timestamp,
-    differs: &[(Class, u32)],
+    found: &Differences,
 ) -> Result<(), RecordError> {
     let mut kept: Vec<AuditRecord> = record::get(working, &audits_key())?.unwrap_or_default();
     let before = kept.iter().find(|a| a.source == *source);
     let since = before.map_or(at, |a| a.since);
     kept.retain(|a| a.source != *source);
-    if !differs.is_empty() {
-        kept.push(AuditRecord {
-            source: source.clone(),
-            since,
-            differs: differs.to_vec(),
-        });
+    if !found.classes.is_empty() {
+        kept.push(AuditRecord::new(source, since, found));
     }
     Ok(record::put(working, audits_key(), &kept)?)
 }

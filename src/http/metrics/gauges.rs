@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::super::health::ServiceReport;
 use crate::domain::machine::LicenseStatus;
+use crate::domain::standing::StandingOrders;
 use crate::domain::time::Timestamp;
 use crate::engine::read::counts::census::Census;
 use crate::measure::{
-    CENSUS_S, IN_GRACE, LICENSES, Metric, OLDEST_WAITING_S, SERVICE_STATE, WAITING,
+    CENSUS_S, IN_GRACE, LICENSES, Metric, OLDEST_WAITING_S, SERVICE_PAUSED, SERVICE_STATE, WAITING,
 };
 
 /// A number as a gauge has it.
@@ -30,9 +31,10 @@ pub(super) fn gauge(metric: Metric, labels: &[&str], value: f64) {
     metrics::gauge!(metric.name, &labels).set(value);
 }
 
-/// How each service fares for each source, what waits, and for how long.
-pub(super) fn services(services: &[ServiceReport], now: Timestamp) {
+/// How each service fares for each source, whether somebody paused it, what waits, and for how long.
+pub(super) fn services(services: &[ServiceReport], orders: &StandingOrders, now: Timestamp) {
     for service in services {
+        let paused = u64::from(orders.paused(service.service).is_some());
         for (source, waits) in &service.by_source {
             let of = [service.service, source.as_str()];
             for state in service.states {
@@ -42,6 +44,7 @@ pub(super) fn services(services: &[ServiceReport], now: Timestamp) {
                     as_f64(u64::from(*state == service.state)),
                 );
             }
+            gauge(SERVICE_PAUSED, &of, as_f64(paused));
             gauge(WAITING, &of, as_f64(waits.count));
             let age_s = waits
                 .oldest

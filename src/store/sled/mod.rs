@@ -100,6 +100,7 @@ impl Store {
             space,
             overlay_max,
             full_wait,
+            overlay_full: false,
             threads: Some(threads),
             report,
         };

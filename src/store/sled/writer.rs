@@ -19,6 +19,9 @@ pub struct Writer {
     pub(super) space: Space,
     pub(super) overlay_max: usize,
     pub(super) full_wait: Duration,
+    /// The last batch was refused for want of memory. Then a quarter of it must be free before one is taken again: else every
+    /// second one would be.
+    pub(super) overlay_full: bool,
     pub(super) threads: Option<[JoinHandle<()>; 2]>,
     pub(super) report: OpenReport,
 }
@@ -80,26 +83,32 @@ impl Writer {
     }
 
     /// Waits a little for sled to catch up if the overlay is full, and then refuses.
-    fn wait_for_room(&self, bytes: usize) -> Result<(), CommitError> {
+    fn wait_for_room(&mut self, bytes: usize) -> Result<(), CommitError> {
+        let margin = if self.overlay_full {
+            self.overlay_max / 4
+        } else {
+            0
+        };
         let held = || self.shared.overlay().bytes();
-        let fits = || held() + bytes <= self.overlay_max;
-        if fits() {
+        let fits = |held: usize| held + bytes.max(margin) <= self.overlay_max;
+        if fits(held()) {
+            self.overlay_full = false;
             return Ok(());
         }
         self.shared.signal.wake();
-        self.shared
-            .signal
-            .wait_done(self.full_wait, || fits() || self.shared.fault().is_some());
+        self.shared.signal.wait_done(self.full_wait, || {
+            fits(held()) || self.shared.fault().is_some()
+        });
         self.shared.sound()?;
-        match held() {
-            held_bytes if held_bytes + bytes > self.overlay_max => {
-                Err(CommitError::Full(FullCause::Overlay {
-                    held_bytes,
-                    max_bytes: self.overlay_max,
-                }))
-            }
-            _ => Ok(()),
+        let held_bytes = held();
+        self.overlay_full = !fits(held_bytes);
+        if self.overlay_full {
+            return Err(CommitError::Full(FullCause::Overlay {
+                held_bytes,
+                max_bytes: self.overlay_max,
+            }));
         }
+        Ok(())
     }
 
     /// Deleted keys that only ever were in the live overlay.

@@ -183,6 +183,11 @@ async fn what_the_nightly_audit_finds_waits_for_a_person() {
         (&said["about"], &said["settle"]),
         (&json!("stripe"), &json!("keyward audit --source stripe"))
     );
+    let details = said["details"].to_string();
+    assert!(
+        details.contains("key_without_payment stripe/sub_gone, key …"),
+        "{said}"
+    );
     let alerted = async || {
         app.said()
             .contains("the nightly audit found differences: 1")

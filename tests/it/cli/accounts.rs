@@ -111,3 +111,25 @@ async fn where_no_other_program_was_seen_no_key_is_said_to_be_made_again() {
     assert!(said.contains("nothing was held"), "{said}");
     assert!(!said.contains("made again"), "{said}");
 }
+
+/// Of two sources, or accounts, that heard of one event neither hides the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_several_accounts_have_is_asked_for_by_name() {
+    let app = connected().await;
+    app.door().event(&one_time("Same", next_s())).await;
+    happens(&app, one_time("Same", next_s()), "acct_8").await;
+    let refused = run(&app, &["show", "--event", "evt_Same"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    for name in ["\n  stripe/evt_Same", "\n  stripe/acct_8/evt_Same"] {
+        assert!(said.contains(name), "{said}");
+    }
+    let body = |name| {
+        let shown = run(&app, &["show", "--event", name]);
+        serde_json::from_slice::<Value>(&shown.stdout).unwrap()
+    };
+    assert_eq!(body("stripe/evt_Same")["account"], Value::Null);
+    assert_eq!(body("stripe/acct_8/evt_Same")["account"], "acct_8");
+    let unknown = run(&app, &["show", "--event", "stripe/acct_9/evt_Same"]);
+    assert_eq!(unknown.status.code(), Some(1));
+}

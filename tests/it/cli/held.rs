@@ -167,6 +167,20 @@ fn who_dropped_it_and_why_is_shown(app: &TestApp) {
     let shown = text(&["show", id]);
     let times = shown.matches(": refunded by mistake").count();
     assert_eq!(times, 2, "in the timeline and with the action: {shown}");
+    assert!(word["at"].is_string(), "{word}");
+    for export in [&["export", "-", "--machine", id][..], &["export", "-"]] {
+        let lines = text(export);
+        let of_it = |l: &&str| l.contains("held drop ") && l.contains(id);
+        let line: Value = serde_json::from_str(lines.lines().find(of_it).unwrap()).unwrap();
+        let note = &line["decision"];
+        assert_eq!(
+            (&note["kind"], &note["author"]),
+            (&json!("note"), &word["by"])
+        );
+        assert_eq!(line["received_at"], word["at"], "{line}");
+        let reason = note["reason"].as_str().unwrap();
+        assert!(reason.ends_with(": refunded by mistake"), "{line}");
+    }
 }
 
 /// What somebody holds does not go with what the guard holds.

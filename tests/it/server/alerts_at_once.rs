@@ -39,6 +39,36 @@ async fn a_license_service_that_refuses_us() {
     }
 }
 
+/// Two accounts of one kind: the trouble of the second is no part of the first's, and neither is its end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_account_is_reported_beside_the_first() {
+    let (one, two) = (
+        Arc::new(Fake::start(refusing(401)).await),
+        Arc::new(Fake::start(refusing(401)).await),
+    );
+    let (receiver, base) = Receiver::start().await;
+    let mut setup = hourly(&one, &base);
+    setup.more = setup.more.replace("1h", "1s");
+    setup.more.push_str(&format!(
+        "[[source]]\nname = \"eu\"\nsigning_secrets = [\"whsec_eu\"]\nlivemode = \"live\"\n[source.licenses]\n{}",
+        Setup::with(&two).licenses
+    ));
+    let app = TestApp::start(setup).await;
+    app.door().event(&one_time("Here", next_s())).await;
+    let first = "waits authforge of stripe";
+    receiver.until("service", &[first]).await;
+    let sold = one_time("There", next_s());
+    let answered = app.door().deliver_to("eu", "whsec_eu", &sold).await;
+    assert_eq!(answered.unwrap().status, 200);
+    let second = "waits authforge of eu";
+    receiver.until("service", &[first, second]).await;
+    one.switch(|faults| faults.refuse = None);
+    app.ask(&["retry", "--service", "authforge"]);
+    let over = "recovered authforge of stripe";
+    receiver.until("service", &[first, second, over]).await;
+    two.switch(|faults| faults.refuse = None);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_signature_that_does_not_fit() {
     let fake = Arc::new(Fake::start(Faults::default()).await);

@@ -310,3 +310,20 @@ async fn what_is_exported_is_what_the_table_says() {
         );
     }
 }
+
+/// A pause is our own order: the service's state says how it answers, and a gauge of its own that nothing is sent to it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_service_is_measured_as_paused() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let app = TestApp::start(Setup::with(&fake)).await;
+    let of = ["service=\"authforge\"", "source=\"stripe\""];
+    let paused = async || sample(&samples(&app).await, "keyward_service_paused", &of);
+    assert_eq!(paused().await, 0.0);
+    app.ask(&["pause", "--service", "authforge", "--reason", "moving"]);
+    assert_eq!(paused().await, 1.0);
+    let up = [of[0], of[1], "state=\"up\""];
+    let seen = samples(&app).await;
+    assert_eq!(sample(&seen, "keyward_service_state", &up), 1.0);
+    app.ask(&["resume", "--service", "authforge", "--reason", "moved"]);
+    assert_eq!(paused().await, 0.0);
+}

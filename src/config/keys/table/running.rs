@@ -15,7 +15,7 @@ pub(in crate::config) const STORE: Section = Section {
             "min_free",
             Size(0, TIB),
             Is("\"256MiB\""),
-            "Free space below which deliveries are answered 503 instead of stored; Stripe comes again. A server is not started with less: it writes at its start.",
+            "Free space below which deliveries are answered 503 instead of stored; Stripe comes again. They are taken again once a quarter more than this is free. A server is not started with less: it writes at its start.",
         ),
     ],
 };

@@ -1,7 +1,10 @@
 //! What probes learned, those of a version that learned less too, in every form; and what an audit found.
 
-use keyward::domain::adoption::Class;
-use keyward::domain::id::{AppId, SourceName};
+use keyward::domain::adoption::{
+    Class, DifferingPurchase, Judged, Remark, Repair, Unrepaired, Waits,
+};
+use keyward::domain::id::{AppId, PlanName, SourceName};
+use keyward::domain::money::Money;
 use keyward::domain::probe::{DeviceForm, ServiceProbe};
 use keyward::domain::time::Timestamp;
 use keyward::engine::record::server::AuditRecord;
@@ -65,11 +68,48 @@ fn golden_probes() {
 #[test]
 fn golden_audits() {
     golden::<Vec<AuditRecord>>("audits", &|| {
-        let differs = Class::ALL.map(|class| (class, 3)).to_vec();
+        let at = Timestamp::from_s(1_767_607_200);
+        let repairs = [Repair::Read, Repair::Retry, Repair::Hear, Repair::Rekey].map(Ok);
+        let persons = [
+            Unrepaired::Nothing,
+            Unrepaired::Adopt,
+            Unrepaired::Newer,
+            Unrepaired::Person,
+        ];
+        let repairs = repairs.into_iter().chain(persons.map(Err));
+        let remarks = [
+            Remark::TakenIn,
+            Remark::Unpaid,
+            Remark::NoCheckout,
+            Remark::Suspended,
+            Remark::OfAccount,
+        ];
+        let waits = [Waits::Renewal(at), Waits::Retry(at)];
+        let usd = Money {
+            minor: 2_900,
+            currency: "usd".to_owned(),
+        };
+        let row = |(n, repair)| DifferingPurchase {
+            judged: Judged {
+                class: Class::TwoKeys,
+                waits: waits.get(n).copied(),
+                unread: n == 0,
+                keys: (2, 1),
+                remark: remarks.get(n).copied(),
+                repair: Some(repair),
+            },
+            machine: (n > 0).then(|| "stripe/sub_1".to_owned()),
+            plan: (n > 0).then(|| PlanName::from("pro")),
+            paid: (n > 0).then(|| usd.clone()),
+            key: (n > 0).then(|| "…1234".to_owned()),
+        };
         bytes(&vec![AuditRecord {
             source: SourceName::from("stripe"),
-            since: Timestamp::from_s(1_767_607_200),
-            differs,
+            since: at,
+            differs: Class::ALL.map(|class| (class, 3)).to_vec(),
+            money: Class::ALL.map(|class| (class, usd.clone())).to_vec(),
+            first: repairs.enumerate().map(row).collect(),
+            code: u64::MAX,
         }])
     });
 }
