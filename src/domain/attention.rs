@@ -6,16 +6,18 @@
 mod cause;
 mod machine;
 mod sold;
+mod trouble;
 mod words;
 
 pub use cause::AttentionCause;
 pub use machine::of_machine;
+pub use trouble::{BackupTrouble, EndpointTrouble, HeldBack, ServiceTrouble, Shortage};
 
 use super::adoption::Differences;
 use super::fact::Priced;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
-use super::id::{EventId, MachineId, PlanName, Scope, SourceName};
+use super::id::{EventId, MachineId, Scope, SourceName};
 use super::notice::NoticeKind;
 use super::silence::Silence;
 use super::time::{Span, Timestamp};
@@ -166,56 +168,6 @@ impl ActionAttention {
     pub fn name(&self) -> String {
         format!("{}#{}", self.machine, self.number)
     }
-}
-
-/// How a service fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ServiceTrouble {
-    /// It does not answer.
-    Down,
-    /// It refuses everything until a person has mended something.
-    Refusing,
-    /// It makes no more licenses until somebody has paid for them.
-    NoCredits,
-}
-
-/// What an order holds back.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum HeldBack {
-    /// All work at a license service.
-    Service(String),
-    /// All work for a plan, in a shop that is live.
-    Plan(PlanName),
-}
-
-/// What there is too little of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shortage {
-    /// Room on the disk: a person must make some.
-    Disk,
-    /// Memory for what the disk is too slow to take; that may pass.
-    Memory,
-}
-
-/// What is wrong with the backups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackupTrouble {
-    /// There never was one.
-    Never,
-    /// The newest proven one is old.
-    Old { newest: Timestamp },
-    /// The last try failed.
-    Failed {
-        /// What happened, in one line.
-        why: String,
-    },
-}
-
-/// What is wrong with a webhook endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EndpointTrouble {
-    /// Stripe sends nothing to it.
-    Disabled,
 }
 
 impl Attention {
