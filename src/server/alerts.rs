@@ -75,6 +75,7 @@ pub(super) fn start(parts: &Parts, scheduler: &Scheduler) -> Result<JoinSet<()>,
         parts.handle.clone(),
         Arc::clone(&parts.config),
         Arc::clone(&parts.services),
+        Arc::clone(&parts.signals),
         Arc::clone(&parts.endpoints),
         parts.stop.clone(),
     ));

@@ -1,5 +1,6 @@
 //! Asks Stripe each hour whether the webhook endpoint is still there and enabled: Stripe disables one that fails for days, and
-//! then nobody hears of anything.
+//! then nobody hears of anything. What was found wrong is asked about more often, and at once where a delivery arrives: it
+//! seems to be mended, and Stripe says whether it is.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,19 +18,36 @@ use crate::effects::services::Services;
 use crate::effects::stripe::{Account, Answer};
 use crate::engine::Handle;
 use crate::engine::record::server::{self, SeenBy, Trouble};
+use crate::http::signals::{Signals, SourceSignals};
 
 /// How often it is looked whether it is time.
 const LOOK_EVERY: Span = Span::from_s(2);
 /// How often Stripe is asked.
 const ASK_EVERY: Span = Span::from_hours(1);
 /// And while something is wrong.
-const ASK_AGAIN: Span = Span::from_minutes(10);
+const ASK_AGAIN: Span = Span::from_minutes(1);
+/// And where a delivery arrived meanwhile: it may have come through another endpoint, and so may each that follows.
+const ASK_HEARD: Span = Span::from_s(10);
 
 /// What is wrong with the endpoints.
 #[derive(Debug, Default)]
 pub struct Endpoints(Mutex<BTreeMap<SourceName, (Timestamp, EndpointTrouble)>>);
 
 impl Endpoints {
+    /// When Stripe is asked next, by when it was asked last.
+    fn next_ask(&self, asked: Timestamp, signals: &Signals) -> Timestamp {
+        let all = self.all();
+        let heard = |source: &SourceSignals| {
+            all.contains_key(&source.source) && source.rhythm().is_some_and(|r| r.last > asked)
+        };
+        asked
+            + match (all.is_empty(), signals.iter().any(heard)) {
+                (true, _) => ASK_EVERY,
+                (false, false) => ASK_AGAIN,
+                (false, true) => ASK_HEARD,
+            }
+    }
+
     fn all(&self) -> MutexGuard<'_, BTreeMap<SourceName, (Timestamp, EndpointTrouble)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,6 +71,7 @@ pub(super) async fn run(
     handle: Handle,
     config: Arc<Config>,
     services: Arc<Services>,
+    signals: Signals,
     endpoints: Arc<Endpoints>,
     stop: CancellationToken,
 ) {
@@ -62,10 +81,11 @@ pub(super) async fn run(
         let trouble = (known.since, EndpointTrouble::Disabled);
         endpoints.all().insert(known.source.clone(), trouble);
     }
-    let mut next = handle.clock().now();
+    let mut asked_at = None;
     loop {
         let now = handle.clock().now();
-        if now >= next {
+        if asked_at.is_none_or(|at| now >= endpoints.next_ask(at, &signals)) {
+            asked_at = Some(now);
             for (source, account) in services.stripe_map() {
                 let url = config.webhook_url(source);
                 let asked = tokio::select! {
@@ -83,8 +103,6 @@ pub(super) async fn run(
                 }
             }
             keep(&handle, &endpoints, &mut kept).await;
-            let wrong = !endpoints.all().is_empty();
-            next = now + if wrong { ASK_AGAIN } else { ASK_EVERY };
         }
         tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
     }
