@@ -14,7 +14,8 @@ use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::read::view;
 use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::key::{self, Table};
-use crate::engine::record::{self, EventRecord, RecordError};
+use crate::engine::record::{self, EventRecord, RecordError, server};
+use crate::engine::route::reparse;
 use crate::engine::write::transaction::{Transaction, TxContext};
 use crate::engine::write::working::{Committed, Working};
 use crate::store::KeyRange;
@@ -136,6 +137,15 @@ fn ignored(context: &Context, query: &RereadQuery) -> Result<(Vec<Ignored>, u64)
     let (mut found, mut looked_at) = (Vec::new(), 0);
     let mut missing = query.events.clone();
     let reader = context.handle.reader();
+    let unread = query.events.is_empty() && query.reason.as_deref() == Some(REASONS[0]);
+    if unread && server::unread_indexed(reader)? {
+        reparse::each(reader, |scope, kept| {
+            looked_at += 1;
+            found.extend(read(scope, kept));
+            true
+        })?;
+        return Ok((found, looked_at));
+    }
     let all = KeyRange::prefix(&[Table::Event as u8]);
     view::walk(reader, all, |entry, first| {
         let id = key::event_of(entry).map_or_else(String::new, |id| id.to_string());

@@ -31,14 +31,14 @@ impl Transaction<'_, '_> {
         let scope = delivery.scope();
         let key = key::event(&scope, &delivery.id);
         let kept: Option<EventRecord> = record::get(self.working, &key)?;
-        let is_void = |e: &EventRecord| {
-            matches!(
-                e.disposition,
-                Disposition::Unreadable(_) | Disposition::Ignored(_)
-            )
-        };
-        if !kept.as_ref().is_some_and(is_void) {
-            return Ok(Receipt::Duplicate);
+        match kept.map(|kept| kept.disposition) {
+            Some(Disposition::Unreadable(_)) => {
+                self.working.delete(key::unread(&scope, &delivery.id));
+            }
+            Some(Disposition::Ignored(_)) => {}
+            Some(Disposition::Applied(_) | Disposition::Parked(_)) | None => {
+                return Ok(Receipt::Duplicate);
+            }
         }
         self.take_in(&scope, key, delivery)
     }
@@ -78,6 +78,10 @@ impl Transaction<'_, '_> {
                 EventPayload::Unreadable(why) => Disposition::Unreadable(why.clone()),
             }
         };
+        if matches!(disposition, Disposition::Unreadable(_)) {
+            self.working
+                .put(key::unread(scope, &delivery.id), Vec::new());
+        }
         let receipt = receipt(&disposition);
         let record = EventRecord {
             kind: delivery.kind.clone(),
