@@ -40,7 +40,7 @@ struct Ignored {
 }
 
 /// Why events changed nothing, as an operator names it.
-const REASONS: [&str; 14] = [
+const REASONS: [&str; 15] = [
     "unreadable",
     "no_use",
     "other_mode",
@@ -55,6 +55,7 @@ const REASONS: [&str; 14] = [
     "invoice_of_others",
     "decision",
     "never_linked",
+    "dismissed",
 ];
 
 /// Whether an event changed nothing, and why; `None`: it belongs somewhere, or waits.
@@ -76,6 +77,7 @@ const fn reason_of(disposition: &Disposition) -> Option<&'static str> {
             Reason::InvoiceOfOthers => 11,
             Reason::Decision => 12,
             Reason::NeverLinked => 13,
+            Reason::Dismissed { .. } => 14,
         },
     };
     Some(REASONS[n])

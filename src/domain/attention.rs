@@ -7,11 +7,13 @@ mod cause;
 mod machine;
 mod sold;
 mod trouble;
+mod unreadable;
 mod words;
 
 pub use cause::AttentionCause;
 pub use machine::of_machine;
 pub use trouble::{BackupTrouble, EndpointTrouble, HeldBack, ServiceTrouble, Shortage};
+pub use unreadable::{UnreadableEvent, UnreadableEvents};
 
 use super::adoption::Differences;
 use super::fact::Priced;
@@ -77,6 +79,11 @@ pub enum Concern {
         event: EventId,
         /// The names by which the purchase would be known.
         names: Vec<String>,
+    },
+    /// Events could not be read.
+    UnreadableEvents {
+        source: SourceName,
+        events: Box<UnreadableEvents>,
     },
     /// Stripe's event list cannot be read.
     BackfillFails {
@@ -185,6 +192,11 @@ impl Attention {
             Concern::Found { finding, .. } => minicbor::encode(finding, &mut bytes),
             // Others are news, also where they are as many.
             Concern::AuditDiffers { found, .. } => minicbor::encode(found.code, &mut bytes),
+            // More of a type that was reported are not, and those of another are.
+            Concern::UnreadableEvents { events, .. } => {
+                let kinds: Vec<&str> = events.kinds.iter().map(String::as_str).collect();
+                minicbor::encode(kinds, &mut bytes)
+            }
             // One that answers again and refuses us is not mended by waiting.
             Concern::ServiceGone {
                 trouble: ServiceTrouble::Refusing | ServiceTrouble::NoCredits,
@@ -228,7 +240,8 @@ impl Concern {
             | Self::Found { .. }
             | Self::MachineHeld { .. }
             | Self::Parked { .. } => true,
-            Self::BackfillFails { .. }
+            Self::UnreadableEvents { .. }
+            | Self::BackfillFails { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::Endpoint { .. }
@@ -248,6 +261,7 @@ impl Concern {
         match self {
             Self::PaidWithoutKey { .. }
             | Self::Undeliverable { .. }
+            | Self::UnreadableEvents { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::OtherHandler { .. }
@@ -295,6 +309,7 @@ impl Concern {
             Self::Found { finding, .. } => finding.attention().unwrap_or(AttentionCause::Finding),
             Self::MachineHeld { .. } => AttentionCause::MachineHeld,
             Self::Parked { .. } => AttentionCause::Parked,
+            Self::UnreadableEvents { .. } => AttentionCause::UnreadableEvents,
             Self::BackfillFails { .. } => AttentionCause::Backfill,
             Self::SignaturesFail { .. } => AttentionCause::Signatures,
             Self::SourceSilent { .. } => AttentionCause::Silent,
@@ -321,7 +336,8 @@ impl Concern {
             | Self::MachineHeld { machine, .. } => machine.to_string(),
             Self::Parked { scope, event, .. } => format!("{scope}/{event}"),
             Self::BackfillFails { scope, .. } => scope.to_string(),
-            Self::SignaturesFail { source, .. }
+            Self::UnreadableEvents { source, .. }
+            | Self::SignaturesFail { source, .. }
             | Self::SourceSilent { source, .. }
             | Self::OtherHandler { source, .. }
             | Self::AuditDiffers { source, .. }

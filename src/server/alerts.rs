@@ -97,6 +97,8 @@ struct Alerts {
     outage: Outage,
     found: BTreeMap<MachineId, Vec<Attention>>,
     parked: Vec<Attention>,
+    /// Events that could not be read, as of a commit.
+    unread: (Vec<Attention>, Option<Seq>),
     /// What the shop's orders held in the last round over all purchases, and what they hold in this one so far.
     held: Option<HeldCount>,
     holding: HeldCount,
@@ -125,6 +127,7 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
         outage: Outage::default(),
         found: BTreeMap::new(),
         parked: Vec::new(),
+        unread: (Vec::new(), None),
         held: None,
         holding: HeldCount::default(),
         cursor: MachineCursor::default(),
@@ -158,6 +161,7 @@ impl Alerts {
         waiting.extend(audited);
         waiting.extend(self.found.values().flatten().cloned());
         waiting.extend(self.parked.iter().cloned());
+        waiting.extend(self.unread.0.iter().cloned());
         for n in 0..self.channels.len() {
             self.report(n, &waiting, now).await;
         }
@@ -170,12 +174,16 @@ impl Alerts {
         }
     }
 
-    /// Looks at the next purchases, where a round is under way or due.
+    /// Looks at what could not be read, and at the next purchases where a round is under way or due.
     fn look(&mut self, now: Timestamp) -> Result<(), RecordError> {
         let handle = &self.parts.handle;
+        let seq = Some(handle.reader().seq()?);
+        if self.unread.1 != seq {
+            self.unread = (attention::unread(handle.reader())?, seq);
+        }
         if self.cursor.is_at_rest() {
-            let (over, seq) = self.round_over;
-            let busy = Some(handle.reader().seq()?) != seq && now - over >= REST_BUSY;
+            let (over, looked) = self.round_over;
+            let busy = seq != looked && now - over >= REST_BUSY;
             if now < self.next_round && !busy {
                 return Ok(());
             }

@@ -1,5 +1,6 @@
 //! Events that could not be read when they came: a newer binary may be able to.
 
+use crate::domain::attention::UnreadableEvent;
 use crate::domain::id::{EventId, Scope};
 use crate::engine::input::Receipt;
 use crate::engine::read::view;
@@ -42,6 +43,33 @@ pub fn each(
         let unread = kept.filter(|kept| matches!(kept.disposition, Disposition::Unreadable(_)));
         Ok(unread.is_none_or(|kept| visit(scope, kept)))
     })
+}
+
+/// Every unread event without what came, and why it could not be read. A damaged record is reported where it is used.
+///
+/// # Errors
+/// The store's.
+pub fn all(reader: &dyn Read) -> Result<Vec<UnreadableEvent>, RecordError> {
+    let mut found = Vec::new();
+    walk_index(reader, |scope, event| {
+        let head = match record::get::<EventHead>(&Committed(reader), &key::event(scope, event)) {
+            Err(RecordError::Form { .. }) => None,
+            head => head?,
+        };
+        if let Some(head) = head
+            && let Disposition::Unreadable(why) = head.disposition
+        {
+            found.push(UnreadableEvent {
+                scope: scope.clone(),
+                event: event.clone(),
+                kind: head.kind,
+                received: head.received,
+                why,
+            });
+        }
+        Ok(true)
+    })?;
+    Ok(found)
 }
 
 /// Walks the index of unread events, until the visitor has enough.

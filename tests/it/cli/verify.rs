@@ -108,6 +108,8 @@ fn indexes_are_held_against_records_both_ways_and_mended() {
     let (code, found) = codes(&place, &["--repair"]);
     assert_eq!((code, found.len()), (Some(0), 10));
     assert_eq!(codes(&place, &[]), (Some(0), Vec::new()));
+    let said = place.run(&["attention"]);
+    assert!(said.out.contains("stripe/evt_odd (invoice.paid)"), "{said}");
 }
 
 #[test]
