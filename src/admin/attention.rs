@@ -52,6 +52,7 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
         | Concern::Found { machine, .. }
         | Concern::MachineHeld { machine, .. } => Some(machine),
         Concern::Parked { .. }
+        | Concern::UnreadableEvents { .. }
         | Concern::BackfillFails { .. }
         | Concern::SignaturesFail { .. }
         | Concern::SourceSilent { .. }
@@ -76,6 +77,7 @@ pub(super) fn list(context: &Context, of_server: Vec<Attention>) -> Result<Respo
     all.extend(attention::restored(&orders));
     all.extend(attention::held_back(&orders, &rules, Some(&held)));
     all.extend(attention::audited(context.handle.reader())?);
+    all.extend(attention::unread(context.handle.reader())?);
     all.extend(of_purchases);
     let rows = all
         .iter()

@@ -11,6 +11,7 @@ mod adoption;
 mod attention;
 mod backfill;
 mod context;
+mod dismiss;
 mod erase;
 mod failure;
 mod held_by_order;

@@ -14,7 +14,8 @@ use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::read::view;
 use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::key::{self, Table};
-use crate::engine::record::{self, EventRecord, RecordError};
+use crate::engine::record::{self, EventRecord, RecordError, server};
+use crate::engine::route::reparse;
 use crate::engine::write::transaction::{Transaction, TxContext};
 use crate::engine::write::working::{Committed, Working};
 use crate::store::KeyRange;
@@ -39,7 +40,7 @@ struct Ignored {
 }
 
 /// Why events changed nothing, as an operator names it.
-const REASONS: [&str; 14] = [
+const REASONS: [&str; 15] = [
     "unreadable",
     "no_use",
     "other_mode",
@@ -54,6 +55,7 @@ const REASONS: [&str; 14] = [
     "invoice_of_others",
     "decision",
     "never_linked",
+    "dismissed",
 ];
 
 /// Whether an event changed nothing, and why; `None`: it belongs somewhere, or waits.
@@ -75,6 +77,7 @@ const fn reason_of(disposition: &Disposition) -> Option<&'static str> {
             Reason::InvoiceOfOthers => 11,
             Reason::Decision => 12,
             Reason::NeverLinked => 13,
+            Reason::Dismissed { .. } => 14,
         },
     };
     Some(REASONS[n])
@@ -136,6 +139,15 @@ fn ignored(context: &Context, query: &RereadQuery) -> Result<(Vec<Ignored>, u64)
     let (mut found, mut looked_at) = (Vec::new(), 0);
     let mut missing = query.events.clone();
     let reader = context.handle.reader();
+    let unread = query.events.is_empty() && query.reason.as_deref() == Some(REASONS[0]);
+    if unread && server::unread_indexed(reader)? {
+        reparse::each(reader, |scope, kept| {
+            looked_at += 1;
+            found.extend(read(scope, kept));
+            true
+        })?;
+        return Ok((found, looked_at));
+    }
     let all = KeyRange::prefix(&[Table::Event as u8]);
     view::walk(reader, all, |entry, first| {
         let id = key::event_of(entry).map_or_else(String::new, |id| id.to_string());

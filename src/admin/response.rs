@@ -107,6 +107,9 @@ pub struct TimelineItem {
 pub struct Changed {
     /// The purchases.
     pub machines: Vec<String>,
+    /// Events that could not be read, where the order was about one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<String>,
     /// How many actions, where the order was about actions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actions: Option<u32>,

@@ -13,8 +13,8 @@ use super::response::{Changed, Response, changed};
 use super::standing::Which;
 use super::upkeep::Upkeep;
 use super::{
-    adoption, attention, backfill, erase, history, issue, lists, overrides, policy, read, reread,
-    retry, service_move, standing, upkeep, why,
+    adoption, attention, backfill, dismiss, erase, history, issue, lists, overrides, policy, read,
+    reread, retry, service_move, standing, upkeep, why,
 };
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
@@ -185,6 +185,13 @@ impl Service {
     async fn decide(&self, machine: String, decision: Decision) -> Result<Response, Failure> {
         let at = self.context.handle.clock().now();
         to_come(decision.verb.until(), at)?;
+        if decision.verb == Verb::Note {
+            let text = machine.clone();
+            let unread = move |context: &Context| dismiss::unread(context, &text);
+            if let Some(event) = self.context.read(unread).await? {
+                return dismiss::dismiss(&self.context, event, decision).await;
+            }
+        }
         let resend = matches!(decision.verb, Verb::Resend { .. });
         let find = move |context: &Context| read::resolve(context, &machine);
         let machine = self

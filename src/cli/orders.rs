@@ -286,6 +286,9 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         decision,
     };
     order(config, request, args.json, |changed| {
-        format!("{}: {what}", changed.machines.join(", "))
+        match changed.events.as_slice() {
+            [] => format!("{}: {what}", changed.machines.join(", ")),
+            events => format!("{}: nothing comes of it", events.join(", ")),
+        }
     })
 }

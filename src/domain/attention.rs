@@ -6,18 +6,20 @@
 mod cause;
 mod machine;
 mod sold;
+mod trouble;
+mod unreadable;
 mod words;
 
 pub use cause::AttentionCause;
 pub use machine::of_machine;
-
-use minicbor::{Decode, Encode};
+pub use trouble::{BackupTrouble, EndpointTrouble, HeldBack, ServiceTrouble, Shortage};
+pub use unreadable::{UnreadableEvent, UnreadableEvents};
 
 use super::adoption::Differences;
 use super::fact::Priced;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
-use super::id::{EventId, MachineId, PlanName, Scope, SourceName};
+use super::id::{EventId, MachineId, Scope, SourceName};
 use super::notice::NoticeKind;
 use super::silence::Silence;
 use super::time::{Span, Timestamp};
@@ -77,6 +79,11 @@ pub enum Concern {
         event: EventId,
         /// The names by which the purchase would be known.
         names: Vec<String>,
+    },
+    /// Events could not be read.
+    UnreadableEvents {
+        source: SourceName,
+        events: Box<UnreadableEvents>,
     },
     /// Stripe's event list cannot be read.
     BackfillFails {
@@ -170,59 +177,6 @@ impl ActionAttention {
     }
 }
 
-/// How a service fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub enum ServiceTrouble {
-    /// It does not answer.
-    #[n(0)]
-    Down,
-    /// It refuses everything until a person has mended something.
-    #[n(1)]
-    Refusing,
-    /// It makes no more licenses until somebody has paid for them.
-    #[n(2)]
-    NoCredits,
-}
-
-/// What an order holds back.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum HeldBack {
-    /// All work at a license service.
-    Service(String),
-    /// All work for a plan, in a shop that is live.
-    Plan(PlanName),
-}
-
-/// What there is too little of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shortage {
-    /// Room on the disk: a person must make some.
-    Disk,
-    /// Memory for what the disk is too slow to take; that may pass.
-    Memory,
-}
-
-/// What is wrong with the backups.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackupTrouble {
-    /// There never was one.
-    Never,
-    /// The newest proven one is old.
-    Old { newest: Timestamp },
-    /// The last try failed.
-    Failed {
-        /// What happened, in one line.
-        why: String,
-    },
-}
-
-/// What is wrong with a webhook endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EndpointTrouble {
-    /// Stripe sends nothing to it.
-    Disabled,
-}
-
 impl Attention {
     /// A code that tells it from all others, so that it is reported once. Of what concerns the server itself one thing at a
     /// time can be wrong with each service and source.
@@ -238,6 +192,11 @@ impl Attention {
             Concern::Found { finding, .. } => minicbor::encode(finding, &mut bytes),
             // Others are news, also where they are as many.
             Concern::AuditDiffers { found, .. } => minicbor::encode(found.code, &mut bytes),
+            // More of a type that was reported are not, and those of another are.
+            Concern::UnreadableEvents { events, .. } => {
+                let kinds: Vec<&str> = events.kinds.iter().map(String::as_str).collect();
+                minicbor::encode(kinds, &mut bytes)
+            }
             // One that answers again and refuses us is not mended by waiting.
             Concern::ServiceGone {
                 trouble: ServiceTrouble::Refusing | ServiceTrouble::NoCredits,
@@ -281,7 +240,8 @@ impl Concern {
             | Self::Found { .. }
             | Self::MachineHeld { .. }
             | Self::Parked { .. } => true,
-            Self::BackfillFails { .. }
+            Self::UnreadableEvents { .. }
+            | Self::BackfillFails { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::Endpoint { .. }
@@ -301,6 +261,7 @@ impl Concern {
         match self {
             Self::PaidWithoutKey { .. }
             | Self::Undeliverable { .. }
+            | Self::UnreadableEvents { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::OtherHandler { .. }
@@ -348,6 +309,7 @@ impl Concern {
             Self::Found { finding, .. } => finding.attention().unwrap_or(AttentionCause::Finding),
             Self::MachineHeld { .. } => AttentionCause::MachineHeld,
             Self::Parked { .. } => AttentionCause::Parked,
+            Self::UnreadableEvents { .. } => AttentionCause::UnreadableEvents,
             Self::BackfillFails { .. } => AttentionCause::Backfill,
             Self::SignaturesFail { .. } => AttentionCause::Signatures,
             Self::SourceSilent { .. } => AttentionCause::Silent,
@@ -374,7 +336,8 @@ impl Concern {
             | Self::MachineHeld { machine, .. } => machine.to_string(),
             Self::Parked { scope, event, .. } => format!("{scope}/{event}"),
             Self::BackfillFails { scope, .. } => scope.to_string(),
-            Self::SignaturesFail { source, .. }
+            Self::UnreadableEvents { source, .. }
+            | Self::SignaturesFail { source, .. }
             | Self::SourceSilent { source, .. }
             | Self::OtherHandler { source, .. }
             | Self::AuditDiffers { source, .. }

@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 
 use super::words::{Sentence, sentences};
 
-sentences!(NoUse, Unreadable, NoEvent);
+sentences!(NoUse, Unreadable, Dismissal, NoEvent);
 
 /// Why an event that is whole is of no use, as its source says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -193,6 +193,23 @@ impl Sentence for Unreadable {
                 "unreadable: `data` is nested too deeply, or holds a number beyond all bounds",
             ),
         }
+    }
+}
+
+/// That a person looked at an event that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Dismissal {
+    /// Who.
+    #[n(0)]
+    pub author: String,
+    /// Why nothing is to come of it.
+    #[n(1)]
+    pub reason: String,
+}
+
+impl Sentence for Dismissal {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} looked at it ({})", self.author, self.reason)
     }
 }
 

@@ -10,7 +10,7 @@ use minicbor::{Decode, Encode};
 use super::fact::{Fact, FactBody, Invoice, InvoiceEvent, Name, Session, SessionMode};
 use super::id::{MachineId, ObjectId, ObjectKind, Scope};
 use super::lifecycle::Kind;
-use super::no_use::NoUse;
+use super::no_use::{Dismissal, NoUse, Unreadable};
 use super::revision::Revisions;
 use crate::domain::words::{Sentence, sentences};
 
@@ -268,6 +268,16 @@ pub enum Reason {
     /// It waited for its purchase in vain.
     #[n(12)]
     NeverLinked,
+    /// It could not be read, and a person looked at it.
+    #[n(13)]
+    Dismissed {
+        /// Who, and why.
+        #[n(0)]
+        by: Dismissal,
+        /// Why it could not be read.
+        #[n(1)]
+        was: Unreadable,
+    },
 }
 
 impl Sentence for Reason {
@@ -295,6 +305,7 @@ impl Sentence for Reason {
                 "a one-off invoice whose lines no plan names and whose metadata asks for no license"
             }
             Self::Decision => "a decision names its machine itself",
+            Self::Dismissed { by, was } => return write!(f, "{was}; {by}"),
             Self::NeverLinked => "never linked: no purchase that it names became known",
         })
     }

@@ -12,7 +12,7 @@ use crate::domain::fact::Fact;
 use crate::domain::guard::GuardLimits;
 use crate::domain::id::{AccountId, AppId, CustomerId, EventId, MachineId, Scope, SourceName};
 use crate::domain::lifecycle::Kind;
-use crate::domain::no_use::{NoEvent, NoUse, Unreadable};
+use crate::domain::no_use::{Dismissal, NoEvent, NoUse, Unreadable};
 use crate::domain::operator::Order;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Policy;
@@ -32,6 +32,15 @@ pub enum Input {
     Delivery(Box<Delivery>),
     /// An event that came earlier and could not be read then, as it is read now.
     ReadAgain(Box<Delivery>),
+    /// A person looked at an event that could not be read, and it is of no use.
+    Dismiss {
+        /// Where its id is known.
+        scope: Scope,
+        /// The event.
+        event: EventId,
+        /// Who, and why.
+        by: Dismissal,
+    },
     /// A create is about to be sent: this is on disk before it is.
     Attempt {
         /// Its machine.

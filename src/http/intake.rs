@@ -112,7 +112,7 @@ async fn take(
             if let EventContent::Ignored(reason) = &event.content
                 && reason.is_unreadable()
             {
-                tracing::warn!(source = %source.name, event.id = %event.id, event.kind = %event.kind, "a signed event cannot be read: {reason}. It is kept, and read again by a newer version (`keyward events --ignored`)");
+                tracing::warn!(source = %source.name, event.id = %event.id, event.kind = %event.kind, "a signed event cannot be read: {reason}. It is kept, and read again by a newer version (`keyward attention`)");
             }
             Input::Delivery(Box::new(delivery(
                 event,

@@ -79,6 +79,7 @@ pub(super) fn start(parts: &Parts, scheduler: &Scheduler) -> Result<JoinSet<()>,
         parts.handle.clone(),
         Arc::clone(&parts.config),
         Arc::clone(&parts.services),
+        Arc::clone(&parts.signals),
         Arc::clone(&parts.endpoints),
         parts.stop.clone(),
     ));
@@ -100,6 +101,8 @@ struct Alerts {
     outage: Outage,
     found: BTreeMap<MachineId, Vec<Attention>>,
     parked: Vec<Attention>,
+    /// Events that could not be read, as of a commit.
+    unread: (Vec<Attention>, Option<Seq>),
     /// What the shop's orders held in the last round over all purchases, and what they hold in this one so far.
     held: Option<HeldCount>,
     holding: HeldCount,
@@ -128,6 +131,7 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
         outage: Outage::default(),
         found: BTreeMap::new(),
         parked: Vec::new(),
+        unread: (Vec::new(), None),
         held: None,
         holding: HeldCount::default(),
         cursor: MachineCursor::default(),
@@ -161,6 +165,7 @@ impl Alerts {
         waiting.extend(audited);
         waiting.extend(self.found.values().flatten().cloned());
         waiting.extend(self.parked.iter().cloned());
+        waiting.extend(self.unread.0.iter().cloned());
         for n in 0..self.channels.len() {
             self.report(n, &waiting, now).await;
         }
@@ -178,12 +183,16 @@ impl Alerts {
         }
     }
 
-    /// Looks at the next purchases, where a round is under way or due.
+    /// Looks at what could not be read, and at the next purchases where a round is under way or due.
     fn look(&mut self, now: Timestamp) -> Result<(), RecordError> {
         let handle = &self.parts.handle;
+        let seq = Some(handle.reader().seq()?);
+        if self.unread.1 != seq {
+            self.unread = (attention::unread(handle.reader())?, seq);
+        }
         if self.cursor.is_at_rest() {
-            let (over, seq) = self.round_over;
-            let busy = Some(handle.reader().seq()?) != seq && now - over >= REST_BUSY;
+            let (over, looked) = self.round_over;
+            let busy = seq != looked && now - over >= REST_BUSY;
             if now < self.next_round && !busy {
                 return Ok(());
             }

@@ -1,5 +1,6 @@
 //! Asks Stripe each hour whether the webhook endpoint is still there and enabled: Stripe disables one that fails for days, and
-//! then nobody hears of anything.
+//! then nobody hears of anything. What was found wrong is asked about more often, and at once where a delivery arrives: it
+//! seems to be mended, and Stripe says whether it is.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +9,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::kept::keep_troubles;
-use crate::clock::pause;
+use crate::clock::{Passed, pause};
 use crate::config::Config;
 use crate::domain::attention::{Attention, Concern, EndpointTrouble};
 use crate::domain::id::SourceName;
@@ -17,19 +18,35 @@ use crate::effects::services::Services;
 use crate::effects::stripe::{Account, Answer};
 use crate::engine::Handle;
 use crate::engine::record::server::{self, SeenBy, Trouble};
+use crate::http::signals::{Signals, SourceSignals};
 
 /// How often it is looked whether it is time.
 const LOOK_EVERY: Span = Span::from_s(2);
 /// How often Stripe is asked.
 const ASK_EVERY: Span = Span::from_hours(1);
 /// And while something is wrong.
-const ASK_AGAIN: Span = Span::from_minutes(10);
+const ASK_AGAIN: Span = Span::from_minutes(1);
+/// And where a delivery arrived meanwhile: it may have come through another endpoint, and so may each that follows.
+const ASK_HEARD: Span = Span::from_s(10);
 
 /// What is wrong with the endpoints.
 #[derive(Debug, Default)]
 pub struct Endpoints(Mutex<BTreeMap<SourceName, (Timestamp, EndpointTrouble)>>);
 
 impl Endpoints {
+    /// How long after Stripe was asked it is asked again.
+    fn asks_after(&self, asked: Timestamp, signals: &Signals) -> Span {
+        let all = self.all();
+        let heard = |source: &SourceSignals| {
+            all.contains_key(&source.source) && source.rhythm().is_some_and(|r| r.last > asked)
+        };
+        match (all.is_empty(), signals.iter().any(heard)) {
+            (true, _) => ASK_EVERY,
+            (false, false) => ASK_AGAIN,
+            (false, true) => ASK_HEARD,
+        }
+    }
+
     fn all(&self) -> MutexGuard<'_, BTreeMap<SourceName, (Timestamp, EndpointTrouble)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,6 +70,7 @@ pub(super) async fn run(
     handle: Handle,
     config: Arc<Config>,
     services: Arc<Services>,
+    signals: Signals,
     endpoints: Arc<Endpoints>,
     stop: CancellationToken,
 ) {
@@ -63,11 +81,13 @@ pub(super) async fn run(
         endpoints.all().insert(known.source.clone(), trouble);
     }
     // By the machine's own clock: the other one may be set back by days.
-    let (mut last, mut wait) = (handle.clock().measure(), Span::ZERO);
+    let mut asked: Option<(Timestamp, Passed)> = None;
+    let is_due =
+        |(at, since): &(Timestamp, Passed)| since.span() >= endpoints.asks_after(*at, &signals);
     loop {
-        if last.span() >= wait {
-            last = handle.clock().measure();
+        if asked.as_ref().is_none_or(is_due) {
             let now = handle.clock().now();
+            asked = Some((now, handle.clock().measure()));
             for (source, account) in services.stripe_map() {
                 let url = config.webhook_url(source);
                 let asked = tokio::select! {
@@ -85,8 +105,6 @@ pub(super) async fn run(
                 }
             }
             keep(&handle, &endpoints, &mut kept).await;
-            let wrong = !endpoints.all().is_empty();
-            wait = if wrong { ASK_AGAIN } else { ASK_EVERY };
         }
         tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
     }

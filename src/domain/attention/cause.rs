@@ -58,6 +58,9 @@ pub enum AttentionCause {
     /// Nothing can be written.
     #[n(20)]
     Full,
+    /// Events came that cannot be read.
+    #[n(21)]
+    UnreadableEvents,
 }
 
 impl AttentionCause {
@@ -86,6 +89,7 @@ impl AttentionCause {
             Self::Restored => "restored",
             Self::HeldBack => "held_back",
             Self::Full => "full",
+            Self::UnreadableEvents => "unreadable_events",
         }
     }
 
@@ -114,6 +118,7 @@ impl AttentionCause {
             Self::Restored => "restored, and not live yet",
             Self::HeldBack => "an order holds work back",
             Self::Full => "no room: nothing is taken",
+            Self::UnreadableEvents => "events that cannot be read",
         }
     }
 
@@ -142,6 +147,7 @@ impl AttentionCause {
             Self::Restored => "live again after the restore",
             Self::HeldBack => "no order holds work back any more",
             Self::Full => "there is room again",
+            Self::UnreadableEvents => "no event is left that cannot be read",
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 
 use super::sold::{config_lines, named};
-use super::{ActionAttention, BackupTrouble, Concern, EndpointTrouble, HeldBack, ServiceTrouble};
+use super::{
+    ActionAttention, BackupTrouble, Concern, EndpointTrouble, HeldBack, ServiceTrouble,
+    UnreadableEvents,
+};
 use crate::domain::fact::Priced;
 use crate::domain::finding::Finding;
 use crate::domain::hold::Hold;
@@ -57,6 +60,7 @@ impl Concern {
             } => found_settled_by(machine, finding),
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),
             Self::Parked { .. } => "keyward events --parked".to_owned(),
+            Self::UnreadableEvents { .. } => "keyward reread --reason unreadable".to_owned(),
             Self::BackfillFails { scope, .. } => {
                 format!("keyward backfill --source {} --since 1d", scope.source())
             }
@@ -89,6 +93,7 @@ impl Concern {
                 }
                 lines
             }
+            Self::UnreadableEvents { events, .. } => events.lines(),
             Self::Found { prices, .. } => config_lines(prices)
                 .iter()
                 .map(|line| format!("[[plan]] {line}"))
@@ -203,6 +208,17 @@ fn say_held_back(
     }
 }
 
+fn say_unreadable(events: &UnreadableEvents, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "{} could not be read and changed nothing, a payment may be among them; the newest is {}: {}. A newer version takes in \
+         what it can read; `keyward note EVENT --reason …` settles one of no use",
+        counted(events.count, "event", "events"),
+        events.newest.name(),
+        events.newest.why
+    )
+}
+
 fn say_unpriced(prices: &[Priced], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let named: Vec<String> = prices.iter().map(named).collect();
     write!(
@@ -247,6 +263,7 @@ impl Sentence for Concern {
                 "no purchase is known by {}; link it at Stripe, or wait for the event that links it",
                 names.join(", ")
             ),
+            Self::UnreadableEvents { events, .. } => say_unreadable(events, f),
             Self::BackfillFails { why, .. } => write!(
                 f,
                 "Stripe's event list cannot be read, so nobody notices events that never arrive: {why}"

@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::domain::action::ActionOutcome;
-use crate::domain::attention::{Attention, Concern, HeldBack, PURCHASE_WITHIN, of_machine};
+use crate::domain::attention::{
+    Attention, Concern, HeldBack, PURCHASE_WITHIN, UnreadableEvents, of_machine,
+};
 use crate::domain::fact::Fact;
 use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::holding::plan_of;
+use crate::domain::id::SourceName;
 use crate::domain::machine::Machine;
 use crate::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
 use crate::domain::time::Timestamp;
@@ -14,6 +17,7 @@ use crate::engine::input::Rules;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventHead, RecordError, server};
+use crate::engine::route::reparse;
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
 
@@ -160,6 +164,30 @@ pub fn audited(reader: &dyn Read) -> Result<Vec<Attention>, RecordError> {
         },
     };
     Ok(found.map(waits).collect())
+}
+
+/// Events that could not be read, of each source that has any. An account's events are its source's.
+///
+/// # Errors
+/// The store's.
+pub fn unread(reader: &dyn Read) -> Result<Vec<Attention>, RecordError> {
+    let mut found: BTreeMap<SourceName, UnreadableEvents> = BTreeMap::new();
+    for one in reparse::all(reader)? {
+        match found.get_mut(one.scope.source()) {
+            Some(events) => events.add(one),
+            None => {
+                found.insert(one.scope.source().clone(), UnreadableEvents::of(one));
+            }
+        }
+    }
+    let waits = |(source, events): (SourceName, UnreadableEvents)| Attention {
+        since: events.since,
+        concern: Concern::UnreadableEvents {
+            source,
+            events: Box::new(events),
+        },
+    };
+    Ok(found.into_iter().map(waits).collect())
 }
 
 /// Events that have waited too long for their purchase.

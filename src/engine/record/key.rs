@@ -55,12 +55,14 @@ pub enum Table {
     Revision = b'r',
     /// `s`: the search for what a parked name belongs to: scope, name.
     Search = b's',
+    /// `u`: an event that could not be read: scope, event id → nothing.
+    Unread = b'u',
     /// `x`: the further parts of a value that is too long for one key.
     Part = b'x',
 }
 
 impl Table {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::Attempt,
         Self::ByAddress,
         Self::ByKey,
@@ -77,6 +79,7 @@ impl Table {
         Self::Refused,
         Self::Revision,
         Self::Search,
+        Self::Unread,
         Self::Part,
     ];
 
@@ -219,6 +222,12 @@ pub fn waiting(scope: &Scope, event: &EventId) -> Vec<u8> {
 #[must_use]
 pub fn search(scope: &Scope, name: &str) -> Vec<u8> {
     scoped(Table::Search, scope, &[name])
+}
+
+/// An event that could not be read.
+#[must_use]
+pub fn unread(scope: &Scope, event: &EventId) -> Vec<u8> {
+    scoped(Table::Unread, scope, &[event.as_str()])
 }
 
 /// A customer's record.

@@ -29,6 +29,8 @@ pub enum ServerRecord {
     },
     /// Every purchase of a time before the index of addresses is in it.
     AddressesIndexed,
+    /// Every event of a time before the index of unread events is in it, where it could not be read.
+    UnreadIndexed,
     /// The license service of each source.
     LicenseServices(Vec<(SourceName, ServiceKind)>),
     /// How deliveries came so far.
@@ -193,6 +195,7 @@ pub(in crate::engine) fn keep(
             )?;
         }
         ServerRecord::AddressesIndexed => working.put(addresses_key(), vec![1]),
+        ServerRecord::UnreadIndexed => working.put(unread_key(), vec![1]),
         ServerRecord::LicenseServices(all) => {
             let record = |(source, service): &(SourceName, ServiceKind)| ServiceRecord {
                 source: source.clone(),
@@ -322,6 +325,18 @@ fn addresses_key() -> Vec<u8> {
 /// The store's.
 pub fn addresses_indexed(reader: &dyn Read) -> Result<bool, RecordError> {
     Ok(reader.get(&addresses_key())?.is_some())
+}
+
+fn unread_key() -> Vec<u8> {
+    key::general("unread")
+}
+
+/// Whether every unread event is in the index of unread events.
+///
+/// # Errors
+/// The store's.
+pub fn unread_indexed(reader: &dyn Read) -> Result<bool, RecordError> {
+    Ok(reader.get(&unread_key())?.is_some())
 }
 
 /// How deliveries came until the last start.

@@ -17,7 +17,9 @@ use crate::domain::routing::names_to_link;
 use crate::domain::search::Search;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Due, Table};
-use crate::engine::record::{self, EventRecord, RecordError, RefusedRecord, View, body_codec};
+use crate::engine::record::{
+    self, EventHead, EventRecord, RecordError, RefusedRecord, View, body_codec,
+};
 use crate::engine::write::dues::dues;
 
 /// What is wrong with an entry.
@@ -35,6 +37,7 @@ pub(super) fn entry(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wro
         Table::Due => stray_unless(key, is_due(view, key)?),
         Table::Link | Table::ByKey => stray_unless(key, is_link(view, &first)?),
         Table::Parked => stray_unless(key, is_parked(view, key)?),
+        Table::Unread => stray_unless(key, is_unread(view, key)?),
         Table::Attempt => stray_unless(key, is_attempt(view, key)?),
         Table::Part => stray_unless(key, is_part(view, key)?),
         Table::Search => search(view, key, first),
@@ -155,7 +158,14 @@ fn event(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wrong>, Record
                 }
             }
         }
-        Disposition::Applied(None) | Disposition::Ignored(_) | Disposition::Unreadable(_) => {}
+        Disposition::Unreadable(_) => {
+            let entry = key::unread(&key::scope_of(key), &id);
+            if view.get(&entry)?.is_none() {
+                let (key, value) = (key.to_vec(), Vec::new());
+                wrong.push(Wrong::Missing { key, entry, value });
+            }
+        }
+        Disposition::Applied(None) | Disposition::Ignored(_) => {}
     }
     Ok(wrong)
 }
@@ -232,6 +242,17 @@ fn is_parked(view: &dyn View, key: &[u8]) -> Result<bool, RecordError> {
     };
     let waiting = key::waiting(&key::scope_of(key), &event);
     Ok(view.get(&waiting)?.is_some())
+}
+
+fn is_unread(view: &dyn View, key: &[u8]) -> Result<bool, RecordError> {
+    let Some(event) = key::event_of(key) else {
+        return Ok(false);
+    };
+    match record::get::<EventHead>(view, &key::event(&key::scope_of(key), &event)) {
+        Ok(head) => Ok(head.is_some_and(|h| matches!(h.disposition, Disposition::Unreadable(_)))),
+        Err(RecordError::Form { .. }) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 fn is_attempt(view: &dyn View, key: &[u8]) -> Result<bool, RecordError> {

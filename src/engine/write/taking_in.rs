@@ -4,8 +4,9 @@ use super::transaction::Transaction;
 use crate::domain::customer::{Arrival, Customer};
 use crate::domain::decide;
 use crate::domain::fact::Fact;
-use crate::domain::id::{Scope, SourceName};
+use crate::domain::id::{EventId, Scope, SourceName};
 use crate::domain::machine::Machine;
+use crate::domain::no_use::Dismissal;
 use crate::domain::routing::{Meanwhile, Route};
 use crate::engine::input::{Delivery, EventPayload, Receipt};
 use crate::engine::record::disposition::{Disposition, Reason};
@@ -31,16 +32,42 @@ impl Transaction<'_, '_> {
         let scope = delivery.scope();
         let key = key::event(&scope, &delivery.id);
         let kept: Option<EventRecord> = record::get(self.working, &key)?;
-        let is_void = |e: &EventRecord| {
-            matches!(
-                e.disposition,
-                Disposition::Unreadable(_) | Disposition::Ignored(_)
-            )
-        };
-        if !kept.as_ref().is_some_and(is_void) {
-            return Ok(Receipt::Duplicate);
+        match kept.map(|kept| kept.disposition) {
+            Some(Disposition::Unreadable(_)) => {
+                self.working.delete(key::unread(&scope, &delivery.id));
+            }
+            Some(Disposition::Ignored(_)) => {}
+            Some(Disposition::Applied(_) | Disposition::Parked(_)) | None => {
+                return Ok(Receipt::Duplicate);
+            }
         }
         self.take_in(&scope, key, delivery)
+    }
+
+    /// A person looked at an event that could not be read: it changes nothing, whatever a newer binary reads in it.
+    pub(super) fn dismiss(
+        &mut self,
+        scope: &Scope,
+        event: &EventId,
+        by: &Dismissal,
+    ) -> Result<Receipt, RecordError> {
+        let key = key::event(scope, event);
+        let Some(kept) = record::get::<EventRecord>(self.working, &key)? else {
+            return Ok(Receipt::Unknown);
+        };
+        let Disposition::Unreadable(was) = kept.disposition else {
+            return Ok(Receipt::Duplicate);
+        };
+        let record = EventRecord {
+            disposition: Disposition::Ignored(Reason::Dismissed {
+                by: by.clone(),
+                was,
+            }),
+            ..kept
+        };
+        record::put(self.working, key, &record)?;
+        self.working.delete(key::unread(scope, event));
+        Ok(Receipt::Done)
     }
 
     fn take_in(
@@ -78,6 +105,10 @@ impl Transaction<'_, '_> {
                 EventPayload::Unreadable(why) => Disposition::Unreadable(why.clone()),
             }
         };
+        if matches!(disposition, Disposition::Unreadable(_)) {
+            self.working
+                .put(key::unread(scope, &delivery.id), Vec::new());
+        }
         let receipt = receipt(&disposition);
         let record = EventRecord {
             kind: delivery.kind.clone(),

@@ -107,6 +107,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         match input {
             Input::Delivery(delivery) => self.delivery(delivery),
             Input::ReadAgain(delivery) => self.read_again(delivery),
+            Input::Dismiss { scope, event, by } => self.dismiss(scope, event, by),
             Input::Attempt {
                 machine,
                 action,

@@ -1,7 +1,10 @@
 //! `keyward verify` over stores that fit together, and over stores in which something was put wrong by hand.
 
+use keyward::domain::no_use::Unreadable;
 use keyward::engine::read::view;
+use keyward::engine::record::disposition::Disposition;
 use keyward::engine::record::key::{self, Table};
+use keyward::engine::record::{EventRecord, body_codec};
 use keyward::server;
 use keyward::store::{Batch, Commit, Create, Direction, KeyRange, Read};
 
@@ -77,6 +80,20 @@ fn indexes_are_held_against_records_both_ways_and_mended() {
         let at = keyward::domain::time::Timestamp::from_s(9);
         batch.put(key::due(at, &machine, key::Item::Wake), Vec::new());
         batch.put(key::attempt(&machine, 1), vec![0; 8]);
+        // An unread event without its entry, and entries of one that was read and of none.
+        let unread = EventRecord {
+            kind: "invoice.paid".to_owned(),
+            created: at,
+            received: at,
+            disposition: Disposition::Unreadable(Unreadable::Beyond),
+            raw: body_codec::pack(b"{}"),
+            livemode: None,
+        };
+        let odd = key::event(&scope, &"evt_odd".into());
+        batch.put(odd, keyward::engine::record::encode(&unread));
+        let read = key::event_of(&keys(reader, Table::Event)[0]).unwrap();
+        batch.put(key::unread(&scope, &read), Vec::new());
+        batch.put(key::unread(&scope, &"evt_nobody".into()), Vec::new());
         batch.put(b"xMstripe/cs_nobody\0\0\x01".to_vec(), b"a part".to_vec());
     });
     let (code, found) = codes(&place, &[]);
@@ -84,12 +101,15 @@ fn indexes_are_held_against_records_both_ways_and_mended() {
     assert_eq!(
         found,
         [
-            "missing", "missing", "missing", "stray", "stray", "stray", "stray"
+            "missing", "missing", "missing", "missing", "stray", "stray", "stray", "stray",
+            "stray", "stray"
         ]
     );
     let (code, found) = codes(&place, &["--repair"]);
-    assert_eq!((code, found.len()), (Some(0), 7));
+    assert_eq!((code, found.len()), (Some(0), 10));
     assert_eq!(codes(&place, &[]), (Some(0), Vec::new()));
+    let said = place.run(&["attention"]);
+    assert!(said.out.contains("stripe/evt_odd (invoice.paid)"), "{said}");
 }
 
 #[test]

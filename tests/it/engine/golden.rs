@@ -5,6 +5,7 @@
 //! the file with `KEYWARD_BLESS=1 cargo test --test it golden`: what is there stays, marked `old`, and has to be readable.
 //! If they do not, the schema needs a new version and a step that brings old stores up (`src/store/sled/migrate.rs`).
 
+mod dispositions;
 mod holds;
 mod probes;
 

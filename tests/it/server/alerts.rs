@@ -7,6 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use keyward::domain::time::Span;
+use keyward::engine::record::server::{self, SeenBy};
 use keyward::scheduler::jobs;
 use keyward::store::Create;
 use serde_json::{Value, json};
@@ -381,5 +382,18 @@ async fn a_source_that_says_nothing_is_reported() {
     ]);
     shop.later(Span::from_hours(1));
     receiver.until("endpoint", &["waits stripe"]).await;
+    // Enabled again, it delivers: Stripe is asked anew as soon as somebody hears of it, and not at the next look by the clock.
+    stripe_api.endpoints(vec![
+        json!({ "id": "we_1", "url": url, "status": "enabled" }),
+    ]);
+    shop.later(Span::from_s(11));
+    shop.post(&paid(2, period)).await;
+    until("its end", PATIENCE, async || {
+        server::troubles(shop.running().handle.reader(), SeenBy::Endpoint)
+            .unwrap()
+            .is_empty()
+            .then_some(())
+    })
+    .await;
     shop.stop().await;
 }

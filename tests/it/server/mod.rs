@@ -13,3 +13,4 @@ mod observe;
 mod reparse;
 mod services_seen;
 mod shutdown;
+mod unread;

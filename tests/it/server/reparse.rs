@@ -5,9 +5,10 @@ use keyward::domain::no_use::Unreadable;
 use keyward::domain::time::Span;
 use keyward::engine::input::{EventPayload, Input, Receipt};
 use keyward::engine::record::body_codec;
+use keyward::engine::record::key::{self, Table};
 use keyward::sources::stripe::delivery::delivery;
 use keyward::sources::stripe::event;
-use keyward::store::Create;
+use keyward::store::{Create, Direction, KeyRange};
 use serde_json::json;
 
 use crate::support::shop::{NOW, Shop, bought};
@@ -31,6 +32,15 @@ fn as_it_was_kept(event: &serde_json::Value) -> Input {
     Input::Delivery(Box::new(kept))
 }
 
+/// The events in the index of those that could not be read.
+fn unread(shop: &Shop) -> Vec<String> {
+    let all = KeyRange::prefix(&[Table::Unread as u8]);
+    let reader = shop.running().handle.reader();
+    let found = reader.range(&all, Direction::Forward, 10).unwrap();
+    let ids = found.iter().filter_map(|(entry, _)| key::event_of(entry));
+    ids.map(|id| id.to_string()).collect()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_newer_binary_takes_in_what_an_older_one_could_not_read() {
     let mut shop = Shop::open().await;
@@ -42,6 +52,7 @@ async fn a_newer_binary_takes_in_what_an_older_one_could_not_read() {
         handle.submit(as_it_was_kept(&purchase)).await,
         Ok(Receipt::Ignored(_))
     ));
+    assert_eq!(unread(&shop), ["evt_cs_1"]);
     // Delivered once more to the same binary it is a duplicate, whatever the body says: the id alone decides.
     shop.post(&purchase).await;
     assert!(shop.machine("stripe/cs_1").is_none());
@@ -64,6 +75,7 @@ async fn a_newer_binary_takes_in_what_an_older_one_could_not_read() {
         NOW + Span::from_s(5),
         "it counts from when it came"
     );
+    assert_eq!(unread(&shop), [""; 0]);
     // Once read, it is known.
     shop.stop().await;
     shop.start(Create::Never).await;

@@ -166,6 +166,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Erase(_)
         | Input::Adopt(_)
         | Input::Keep(_)
+        | Input::Dismiss { .. }
         | Input::Heartbeat => panic!("a history has none of these"),
     };
     Line {
