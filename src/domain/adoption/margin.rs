@@ -62,6 +62,8 @@ pub(in crate::domain) fn gives_margin(
     let Act::SetExpiry { until, .. } = action.act else {
         return false;
     };
-    of_paid(machine, due, action.license)
-        .is_some_and(|(seat, _)| matches!(seat.want, Want::Live { until: due } if due == until))
+    of_paid(machine, due, action.license).is_some_and(|(seat, grant)| {
+        let lengthens = until.is_none_or(|until| grant.expires_at.is_some_and(|ends| ends < until));
+        lengthens && matches!(seat.want, Want::Live { until: due } if due == until)
+    })
 }

@@ -263,7 +263,7 @@ fn an_adopted_purchase_is_left_as_it_is_until_something_new_is_heard() {
 /// stands before a closed door until the renewal is paid an hour later; whatever is more than that waits for a yes.
 #[test]
 fn at_the_turn_of_its_period_an_adopted_license_is_given_the_margin() {
-    for (ends, held) in [(30.0, false), (20.0, true)] {
+    for (ends, held) in [(30.0, false), (20.0, true), (40.0, true)] {
         let mut case = Case::subscription(|_| {});
         case.paid(0.0, "in_1", 0.0, 30.0);
         for fact in &mut case.machine.facts {
