@@ -94,8 +94,10 @@ pub fn looks_from(gaps: &[Gap], now: Timestamp) -> Timestamp {
         let share = Span::from_ms((gap.to - gap.from).ms() / MISSED_TOLD_SHARE);
         gap.noted + share.min(MISSED_TOLD_MAX)
     };
-    // A clock that was set back since has left instants that are no longer to come.
-    let known = gaps.last().filter(|gap| gap.noted <= now);
+    // Over a clock that was set back nothing was missed, and one that was set back since has left instants that are no longer
+    // to come.
+    let slept = |gap: &&Gap| gap.noted <= now && gap.to <= gap.noted;
+    let known = gaps.last().filter(slept);
     known.map_or(now, |gap| fetched(gap).max(now))
 }
 
@@ -351,6 +353,8 @@ mod tests {
             );
         }
         assert_eq!(looks_from(&[], s(7)), s(7));
+        let set_back = Gap::between(started + month, started);
+        assert_eq!(looks_from(&[set_back], started), started);
     }
 
     #[test]
