@@ -10,11 +10,12 @@ use std::sync::Arc;
 use super::StartError;
 use super::backfill::Backfills;
 use crate::clock::{Passed, pause};
-use crate::domain::action::ActionOutcome;
+use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::adoption::Gap;
 use crate::domain::hold::{Distrust, DistrustCause, Hold};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
+use crate::domain::notice::{Notice, NoticeStatus};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::Handle;
 use crate::engine::input::Input;
@@ -124,13 +125,13 @@ fn hold(handle: &Handle, cause: DistrustCause, catch_up: Span) -> Doubt {
     Doubt { began, lasts }
 }
 
-/// Wakes every machine with a stop that was held.
+/// Wakes every machine with a stop, or a mail, that was held.
 async fn release(handle: &Handle) {
     let held = |m: &Machine| {
         let by_time = |hold: &Option<Hold>| matches!(hold, Some(Hold::TimeNotTrusted(_)));
-        m.actions
-            .iter()
-            .any(|a| a.outcome == ActionOutcome::Held && by_time(&a.held))
+        let stop = |a: &Action| a.outcome == ActionOutcome::Held && by_time(&a.held);
+        let waits = |n: &Notice| n.status == NoticeStatus::Waiting;
+        m.actions.iter().any(stop) || m.notices.iter().any(waits)
     };
     let mut machines: Vec<MachineId> = Vec::new();
     let read = view::machines(handle.reader(), |m| {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::by_hand::ask_anew;
 use crate::domain::hold::{DistrustCause, Hold};
+use crate::domain::notice::NoticeKind;
 
 fn paid_once() -> Case {
     let mut case = Case::subscription(|_| {});
@@ -275,6 +276,12 @@ fn a_license_that_should_end_is_looked_for_first() {
         .mails("");
 }
 
+/// Whether its customer was told that the license stopped.
+fn says_stopped(case: &Case) -> bool {
+    let mut notices = case.machine.notices.iter();
+    notices.any(|n| n.kind == NoticeKind::Suspended && n.status == NoticeStatus::Sent)
+}
+
 /// Rule 54: while time cannot be trusted nobody is stopped by time alone; a payment told meanwhile ends the matter.
 #[test]
 fn nobody_is_stopped_by_time_alone_while_it_cannot_be_trusted() {
@@ -289,6 +296,7 @@ fn nobody_is_stopped_by_time_alone_while_it_cannot_be_trusted() {
         case.on(46.5).acts("create extend");
         let held = case.machine.actions.last().unwrap().held.clone();
         assert_eq!(held, Some(Hold::TimeNotTrusted(away)));
+        assert!(!says_stopped(&case), "nor is anybody told so");
         meanwhile(&mut case);
         case.stops_held = None;
         case.told(
@@ -298,9 +306,11 @@ fn nobody_is_stopped_by_time_alone_while_it_cannot_be_trusted() {
         );
         case
     };
-    held(|_| {})
+    let mut stopped = held(|_| {});
+    stopped
         .is("lapsed: suspended")
         .acts("create extend suspend");
+    assert!(says_stopped(&stopped));
     let told = |case: &mut Case| {
         let lines = vec![line("si_1", "price_pro", 29, 30.0, 60.0)];
         case.told_late(

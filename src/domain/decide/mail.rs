@@ -38,7 +38,7 @@ pub(super) fn notices(
                 (NoticeStatus::Skipped, world.now, Some(why));
             continue;
         }
-        match (notice.status, call.is_some_and(|c| c.waits)) {
+        match (notice.status, call.is_some_and(|c| waits(c, world))) {
             (NoticeStatus::Pending, true) => notice.status = NoticeStatus::Waiting,
             (NoticeStatus::Waiting, false) => {
                 (notice.status, notice.due) = (NoticeStatus::Pending, world.now);
@@ -62,7 +62,7 @@ pub(super) fn notices(
             (Some(_), _) => NoticeStatus::Skipped,
             (None, _) if !world.abilities.sends_mail => NoticeStatus::Skipped,
             (None, None) => NoticeStatus::NoAddress,
-            (None, Some(_)) if call.waits => NoticeStatus::Waiting,
+            (None, Some(_)) if waits(call, world) => NoticeStatus::Waiting,
             (None, Some(_)) => NoticeStatus::Pending,
         };
         machine.notices.push(Notice {
@@ -80,6 +80,29 @@ pub(super) fn notices(
             skipped: skip.or((!world.abilities.sends_mail).then_some(Skipped::MailOff)),
         });
     }
+}
+
+/// Whether a mail waits: for the end that it speaks of, or, where it says what time alone brings, for time that can be trusted.
+/// A license carries its own end: by a clock that is ahead it has passed, and there is no stop that could be held.
+fn waits(call: &DueNotice, world: &DecisionContext<'_>) -> bool {
+    let by_time = match call.kind {
+        NoticeKind::Suspended
+        | NoticeKind::Ended
+        | NoticeKind::GraceEnding
+        | NoticeKind::Expiring
+        | NoticeKind::TrialEnding => true,
+        NoticeKind::LicenseIssued
+        | NoticeKind::LicenseDelayed
+        | NoticeKind::PaymentFailed
+        | NoticeKind::Restored
+        | NoticeKind::Refunded
+        | NoticeKind::Disputed
+        | NoticeKind::ActionRequired
+        | NoticeKind::Extended
+        | NoticeKind::Shortened
+        | NoticeKind::TimeRestored => false,
+    };
+    call.waits || by_time && world.stops_held.is_some()
 }
 
 /// Makes due what had nobody to go to and has now.
