@@ -13,8 +13,9 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::read::view;
 use crate::engine::record::disposition::{Disposition, Reason};
+use crate::engine::record::indexed::Index;
 use crate::engine::record::key::{self, Table};
-use crate::engine::record::{self, EventRecord, RecordError, server};
+use crate::engine::record::{self, EventRecord, RecordError};
 use crate::engine::route::reparse;
 use crate::engine::write::transaction::{Transaction, TxContext};
 use crate::engine::write::working::{Committed, Working};
@@ -140,7 +141,7 @@ fn ignored(context: &Context, query: &RereadQuery) -> Result<(Vec<Ignored>, u64)
     let mut missing = query.events.clone();
     let reader = context.handle.reader();
     let unread = query.events.is_empty() && query.reason.as_deref() == Some(REASONS[0]);
-    if unread && server::unread_indexed(reader)? {
+    if unread && Index::Unread.is_whole(reader)? {
         reparse::each(reader, |scope, kept| {
             looked_at += 1;
             found.extend(read(scope, kept));

@@ -6,7 +6,8 @@ use crate::engine::Handle;
 use crate::engine::input::Input;
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::record::server::{ServerRecord, addresses_indexed};
+use crate::engine::record::indexed::Index;
+use crate::engine::record::server::ServerRecord;
 
 /// Indexes them. What cannot be done now is done at the next start.
 pub(super) async fn run(handle: Handle, stop: CancellationToken) {
@@ -16,7 +17,7 @@ pub(super) async fn run(handle: Handle, stop: CancellationToken) {
 }
 
 async fn index(handle: &Handle, stop: &CancellationToken) -> Result<(), RecordError> {
-    if addresses_indexed(handle.reader())? {
+    if Index::Addresses.is_whole(handle.reader())? {
         return Ok(());
     }
     let reader = handle.clone();
@@ -29,7 +30,7 @@ async fn index(handle: &Handle, stop: &CancellationToken) -> Result<(), RecordEr
             return Ok(());
         }
     }
-    let done = Input::Keep(ServerRecord::AddressesIndexed);
+    let done = Input::Keep(ServerRecord::Indexed(Index::Addresses));
     let _ = handle.submit_waiting(done).await;
     Ok(())
 }

@@ -7,7 +7,8 @@ use crate::adopt::read_again;
 use crate::domain::id::Scope;
 use crate::engine::Handle;
 use crate::engine::input::{Delivery, EventPayload, Input, Receipt};
-use crate::engine::record::server::{ServerRecord, unread_indexed};
+use crate::engine::record::indexed::Index;
+use crate::engine::record::server::ServerRecord;
 use crate::engine::record::{EventRecord, RecordError};
 use crate::engine::route::reparse;
 
@@ -30,7 +31,7 @@ pub(super) async fn run(handle: Handle, stop: CancellationToken) {
 
 /// Puts unread events of a time before the index of unread events into it, once.
 async fn index(handle: &Handle, stop: &CancellationToken) -> Result<(), RecordError> {
-    if unread_indexed(handle.reader())? {
+    if Index::Unread.is_whole(handle.reader())? {
         return Ok(());
     }
     let (reader, over) = (handle.clone(), stop.clone());
@@ -48,7 +49,7 @@ async fn index(handle: &Handle, stop: &CancellationToken) -> Result<(), RecordEr
         }
     }
     if !stop.is_cancelled() {
-        let done = Input::Keep(ServerRecord::UnreadIndexed);
+        let done = Input::Keep(ServerRecord::Indexed(Index::Unread));
         let _ = handle.submit_waiting(done).await;
     }
     Ok(())
@@ -150,6 +151,6 @@ mod tests {
         assert!(!unread("evt_2"));
         index(&handle, &CancellationToken::new()).await.unwrap();
         assert!(unread("evt_2") && !unread("evt_1"));
-        assert!(unread_indexed(handle.reader()).unwrap());
+        assert!(Index::Unread.is_whole(handle.reader()).unwrap());
     }
 }

@@ -7,6 +7,7 @@ pub mod body_codec;
 pub(crate) mod buffer;
 pub mod disposition;
 pub mod gaps;
+pub mod indexed;
 pub mod key;
 pub(crate) mod labels;
 pub mod probe;

@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::indexed::{self, Index};
 use super::key::{self, Table};
 use super::{RecordError, View};
 use crate::domain::adoption::{Class, Differences, DifferingPurchase};
@@ -27,10 +28,8 @@ pub enum ServerRecord {
         /// The instant.
         to: Timestamp,
     },
-    /// Every purchase of a time before the index of addresses is in it.
-    AddressesIndexed,
-    /// Every event of a time before the index of unread events is in it, where it could not be read.
-    UnreadIndexed,
+    /// What is of a time before an index is in it.
+    Indexed(Index),
     /// The license service of each source.
     LicenseServices(Vec<(SourceName, ServiceKind)>),
     /// How deliveries came so far.
@@ -194,8 +193,7 @@ pub(in crate::engine) fn keep(
                 &BackfillRecord { complete_to },
             )?;
         }
-        ServerRecord::AddressesIndexed => working.put(addresses_key(), vec![1]),
-        ServerRecord::UnreadIndexed => working.put(unread_key(), vec![1]),
+        ServerRecord::Indexed(index) => indexed::note(working, *index),
         ServerRecord::LicenseServices(all) => {
             let record = |(source, service): &(SourceName, ServiceKind)| ServiceRecord {
                 source: source.clone(),
@@ -313,30 +311,6 @@ pub fn license_services(
     let kept: Option<Vec<ServiceRecord>> = record::get(&Committed(reader), &services_key())?;
     let of_source = |record: ServiceRecord| (record.source, record.service);
     Ok(kept.map(|all| all.into_iter().map(of_source).collect()))
-}
-
-fn addresses_key() -> Vec<u8> {
-    key::general("addresses")
-}
-
-/// Whether every purchase is in the index of addresses.
-///
-/// # Errors
-/// The store's.
-pub fn addresses_indexed(reader: &dyn Read) -> Result<bool, RecordError> {
-    Ok(reader.get(&addresses_key())?.is_some())
-}
-
-fn unread_key() -> Vec<u8> {
-    key::general("unread")
-}
-
-/// Whether every unread event is in the index of unread events.
-///
-/// # Errors
-/// The store's.
-pub fn unread_indexed(reader: &dyn Read) -> Result<bool, RecordError> {
-    Ok(reader.get(&unread_key())?.is_some())
 }
 
 /// How deliveries came until the last start.
