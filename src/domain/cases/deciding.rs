@@ -25,7 +25,7 @@ fn subscribed() -> Case {
     case
 }
 
-/// rule 18: a snapshot that comes with a renewal pays for nothing.
+/// A snapshot that comes with a renewal pays for nothing.
 #[test]
 fn what_is_paid_for_was_decided_by_the_payment_whatever_else_was_told_with_it() {
     let mut case = Case::subscription(|_| {});
