@@ -8,6 +8,7 @@ mod class;
 mod differences;
 mod ends;
 mod found;
+mod given_up;
 mod labels;
 mod link;
 mod margin;

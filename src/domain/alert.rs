@@ -83,8 +83,8 @@ pub enum News<'a> {
     /// It begins, or more of it came: what is new, the oldest first.
     Waits {
         new: Vec<&'a Attention>,
-        /// How many wait in all.
-        total: usize,
+        /// All of it that waits.
+        all: Vec<&'a Attention>,
         /// Whether it is the first message of the topic.
         begins: bool,
     },
@@ -207,7 +207,7 @@ fn waits<'a>(
         since,
         news: News::Waits {
             new,
-            total: items.len(),
+            all: items.to_vec(),
             begins: known.is_none(),
         },
     });

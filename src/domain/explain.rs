@@ -2,9 +2,10 @@
 //! line of the policy.
 //!
 //! Two clocks: how it was at an instant, by what was known at another. Nothing here is remembered: the fold is asked again, and
-//! what decided is the fact without which it would have come out otherwise.
+//! what decided is the fact without which it would have come out otherwise, of those that speak of what the row stands for.
 
 mod customer;
+mod deciding;
 mod end;
 mod paragraph;
 mod present;
@@ -25,6 +26,7 @@ use super::policy::{OnDispute, OnRefund, Policy, STANDARD};
 use super::revision::Revisions;
 use super::terms::Terms;
 use super::time::Timestamp;
+use deciding::{Circle, payment};
 
 /// Facts that are tried for having decided, from the newest on.
 const TRIED_MAX: usize = 400;
@@ -143,7 +145,7 @@ impl Asked<'_> {
         seat: &SeatDue,
         at: Timestamp,
     ) -> SeatReason {
-        let decided = self.decided_by(machine, seat, at);
+        let decided = self.decided_by(machine, folded, seat, at);
         let turned_at = decided
             .as_ref()
             .and_then(|fact| self.turned_at(machine, seat, fact.at, at));
@@ -157,22 +159,34 @@ impl Asked<'_> {
         }
     }
 
-    /// The newest fact in canonical order without which, and without what follows it, the seat would be otherwise.
-    fn decided_by(&self, machine: &Machine, seat: &SeatDue, at: Timestamp) -> Option<FactRef> {
+    /// The newest fact of the narrowest circle without which, and without what of the circle follows it, the seat would be
+    /// otherwise, or that paid for its time.
+    fn decided_by(
+        &self,
+        machine: &Machine,
+        folded: &Folded,
+        seat: &SeatDue,
+        at: Timestamp,
+    ) -> Option<FactRef> {
         let facts: Vec<Fact> = canonical(&machine.facts).into_iter().cloned().collect();
-        let mut before = machine.clone();
-        for (n, fact) in facts.iter().enumerate().rev().take(TRIED_MAX) {
-            before.facts = facts[..n].to_vec();
-            if !is_same(seat, &self.ask(&before, at).1) {
-                return Some(FactRef {
-                    id: fact.id.clone(),
-                    kind: fact.kind.clone(),
-                    at: fact.at,
-                    received: fact.received,
-                });
-            }
-        }
-        None
+        let paid = payment(folded, seat, &facts).map(|fact| &fact.id);
+        let of = |circle: Circle| {
+            let counts = |fact: &&Fact| circle.has(folded, seat, fact);
+            let counting = facts.iter().rev().filter(counts);
+            let mut before = machine.clone();
+            facts.clone_into(&mut before.facts);
+            counting.take(TRIED_MAX).find(|fact| {
+                before.facts.retain(|f| f.id != fact.id);
+                paid == Some(&fact.id) || !is_same(seat, &self.ask(&before, at).1)
+            })
+        };
+        let fact = Circle::EACH.into_iter().find_map(of)?;
+        Some(FactRef {
+            id: fact.id.clone(),
+            kind: fact.kind.clone(),
+            at: fact.at,
+            received: fact.received,
+        })
     }
 
     /// The instant after a fact at which time alone made the seat what it is; `None`: it was so at once.

@@ -13,7 +13,7 @@ mod stops;
 use minicbor::{Decode, Encode};
 
 pub use about::{About, Part};
-use claims::left;
+pub(super) use claims::{Left, left};
 pub use skipped::Skipped;
 
 use super::context::Situation;

@@ -64,7 +64,8 @@ impl Repaired {
         match self {
             Self::Lacking => !takes && !action.act.creates(),
             Self::Giving => !takes,
-            Self::Taking => takes,
+            // Whoever gave an end up has decided of it; what ends others does not reach it.
+            Self::Taking => takes && action.outcome != ActionOutcome::Abandoned,
         }
     }
 }
@@ -336,6 +337,22 @@ pub(in crate::domain) mod tests {
             let goes: Vec<bool> = machine.actions.iter().map(goes).collect();
             assert_eq!(goes, meant, "{which:?}");
         }
+    }
+
+    #[test]
+    fn a_repair_leaves_an_end_that_a_person_gave_up() {
+        let mut machine = purchase();
+        let key = crate::domain::id::LicenseKey::new("AAAA");
+        let mut revoke = Action::new(1, Act::Revoke { key }, 1, NOW);
+        revoke.outcome = ActionOutcome::Abandoned;
+        machine.actions.push(revoke);
+        let order = Order::Repair {
+            which: Repaired::Taking,
+            author: "ada".to_owned(),
+            reason: "audited".to_owned(),
+        };
+        carry_out(&mut machine, None, &order, NOW);
+        assert_eq!(machine.actions[0].outcome, ActionOutcome::Abandoned);
     }
 
     #[test]

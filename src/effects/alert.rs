@@ -1,6 +1,8 @@
 //! Alerts on their way to the operator: by mail, and as a small JSON to an address. What is in them names purchases by their
 //! ids; to an address goes nothing else of a customer.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::mail::{CannotMail, MailAnswer, Mailer, Outgoing, Parts, message_id};
@@ -144,9 +146,8 @@ pub fn subject(digest: &Digest<'_>) -> String {
         about => format!(" ({about})"),
     };
     match &digest.news {
-        News::Waits { total, new, .. } if digest.topic.about.is_empty() => {
-            let by = held_by(new).map_or(String::new(), |by| format!(" by {by}"));
-            format!("Keyward: {title}{by}: {total}")
+        News::Waits { all, .. } if digest.topic.about.is_empty() => {
+            format!("Keyward: {title}{}", counted_by(all))
         }
         News::Waits { .. } => format!("Keyward: {title}{about}"),
         News::Recovered { .. } => {
@@ -156,20 +157,31 @@ pub fn subject(digest: &Digest<'_>) -> String {
     }
 }
 
-/// What holds the work that a message is about, where one thing holds all of it.
-fn held_by(new: &[&Attention]) -> Option<&'static str> {
-    let mut all = new.iter().map(|a| {
-        if let Concern::HeldAction { hold, .. } = &a.concern {
-            Some(hold.by())
-        } else {
-            None
-        }
-    });
-    let first = all.next()??;
-    if !all.all(|by| by == Some(first)) {
-        return None;
+/// How many wait, and what holds them: ` by the guard: 4`, or `: 7 (3 by adoption, 4 by the guard)` where several things do.
+fn counted_by(all: &[&Attention]) -> String {
+    let total = all.len();
+    let mut held: BTreeMap<&str, usize> = BTreeMap::new();
+    for by in all.iter().filter_map(|a| held_by(&a.concern)) {
+        *held.entry(by).or_default() += 1;
     }
-    match first {
+    let named: usize = held.values().sum();
+    let mut parts: Vec<String> = held.iter().map(|(by, n)| format!("{n} by {by}")).collect();
+    if named < total {
+        parts.push(format!("{} otherwise", total - named));
+    }
+    match held.first_key_value() {
+        None => format!(": {total}"),
+        Some((by, n)) if *n == total => format!(" by {by}: {total}"),
+        Some(_) => format!(": {total} ({})", parts.join(", ")),
+    }
+}
+
+/// What holds the work that something is about.
+const fn held_by(concern: &Concern) -> Option<&'static str> {
+    let Concern::HeldAction { hold, .. } = concern else {
+        return None;
+    };
+    match hold.by() {
         HeldBy::Guard => Some("the guard"),
         HeldBy::Adoption => Some("adoption"),
         HeldBy::Person => Some("a person"),
@@ -192,7 +204,7 @@ fn text(digest: &Digest<'_>) -> String {
             format!("\nFrom {since} to {at}: {}.\n\n", at - since)
         }
     });
-    if let News::Waits { new, total, begins } = &digest.news {
+    if let News::Waits { new, all, begins } = &digest.news {
         for Attention { since, concern } in new.iter().take(LINES_MAX) {
             let (about, settled_by) = (concern.about(), concern.settled_by());
             let since = since.whole_s();
@@ -207,7 +219,7 @@ fn text(digest: &Digest<'_>) -> String {
             out.push_str(&format!("and {more} more\n\n"));
         }
         if !begins {
-            out.push_str(&format!("{total} wait in all.\n"));
+            out.push_str(&format!("{} wait in all.\n", all.len()));
         }
     }
     out.push_str("`keyward attention` lists everything that waits.\n");
@@ -228,14 +240,14 @@ fn body(digest: &Digest<'_>) -> Value {
     let (state, count) = match &digest.news {
         News::Waits {
             new: waiting,
-            total,
+            all,
             begins,
         } => {
             for Attention { concern, .. } in waiting.iter().take(LINES_MAX) {
                 new.push(concern.about());
                 lines.extend(concern.details());
             }
-            (if *begins { "waits" } else { "more" }, *total)
+            (if *begins { "waits" } else { "more" }, all.len())
         }
         News::Recovered { .. } => ("recovered", 0),
     };
@@ -318,19 +330,27 @@ mod tests {
     fn what_is_held_names_what_holds_it() {
         let (one, two) = (held(1, Hold::Guard), held(2, Hold::Guard));
         let other = held(3, Hold::Adoption);
-        let of = |new: Vec<&Attention>| {
-            let total = new.len();
+        let beginning = held(4, Hold::BeginningUnknown);
+        let of = |new: &[&Attention], all: &[&Attention]| {
             let news = News::Waits {
-                new,
-                total,
+                new: new.to_vec(),
+                all: all.to_vec(),
                 begins: true,
             };
             subject(&digest(AttentionCause::HeldAction, "", news))
         };
         assert_eq!(
-            of(vec![&one, &two]),
+            of(&[&one, &two], &[&one, &two]),
             "Keyward: work is held by the guard: 2"
         );
-        assert_eq!(of(vec![&one, &other]), "Keyward: work is held: 2");
+        // What waits beside what is new may be held by something else.
+        let mixed = "Keyward: work is held: 3 (1 by adoption, 2 by the guard)";
+        assert_eq!(of(&[&one, &two], &[&one, &two, &other]), mixed);
+        assert_eq!(of(&[&one, &two, &other], &[&one, &two, &other]), mixed);
+        assert_eq!(
+            of(&[&one], &[&one, &beginning]),
+            "Keyward: work is held: 2 (1 by the guard, 1 otherwise)"
+        );
+        assert_eq!(of(&[&beginning], &[&beginning]), "Keyward: work is held: 1");
     }
 }

@@ -213,6 +213,9 @@ pub enum Remark {
     /// It is a connected account's, whose lists are not read.
     #[n(4)]
     OfAccount,
+    /// Its key should not work, and a person gave its ending up.
+    #[n(5)]
+    EndGivenUp,
 }
 
 /// Why a purchase is not moved now.
@@ -260,6 +263,9 @@ impl<'a> Examined<'a> {
     }
 
     fn remark(&self, class: Class) -> Option<Remark> {
+        if class == Class::Known && self.has_given_up() {
+            return Some(Remark::EndGivenUp);
+        }
         let keyless = matches!(class, Class::PaidWithoutKey | Class::Suggested);
         if keyless && self.machine.adopted_at.is_some() && self.licenses.is_empty() {
             return Some(Remark::TakenIn);
@@ -343,7 +349,8 @@ impl<'a> Examined<'a> {
 
     fn differs(&self, seat: &SeatDue, grant: &Grant, license: &FoundLicense) -> Option<Class> {
         if !seat.want.live_at(self.now) {
-            return license.is_live(self.now).then(|| self.unpaid());
+            let ends = license.is_live(self.now) && !self.is_given_up(grant);
+            return ends.then(|| self.unpaid());
         }
         if license.status == Some(GrantStatus::Revoked) {
             return None;

@@ -47,6 +47,22 @@ impl Sentence for Repair {
     }
 }
 
+impl Judged {
+    /// What is said of one that is known.
+    fn known(&self) -> &'static str {
+        match self.remark {
+            Some(Remark::OfAccount) => {
+                "nothing: it is known here as a connected account's, whose lists are not read"
+            }
+            Some(Remark::EndGivenUp) => {
+                "nothing: its key works though it should not, and a person gave its ending up"
+            }
+            Some(Remark::TakenIn | Remark::Unpaid | Remark::NoCheckout | Remark::Suspended)
+            | None => "nothing: it is known and as it should be",
+        }
+    }
+}
+
 impl Sentence for Judged {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (found, bought) = self.keys;
@@ -101,10 +117,7 @@ impl Sentence for Judged {
                 "take the purchase in without a key; one with the customer's e-mail address may be meant: name it in a table",
             )?,
             Class::Foreign => f.write_str("nothing: no plan names its price")?,
-            Class::Known if self.remark == Some(Remark::OfAccount) => f.write_str(
-                "nothing: it is known here as a connected account's, whose lists are not read",
-            )?,
-            Class::Known => f.write_str("nothing: it is known and as it should be")?,
+            Class::Known => f.write_str(self.known())?,
             Class::RevokedElsewhere if self.repair.is_some() => f.write_str(
                 "nothing by itself: it is paid, and its key was revoked at the license service; give the customer a working key there or the \
                  money back, or let `keyward adopt` take it in: then `--repair revoked_elsewhere` makes a new key",

@@ -42,10 +42,11 @@ fn play(coverage: Coverage, at: &[(i64, Vec<Attention>)]) -> Vec<String> {
         let now = minutes(*minute);
         let (digests, next) = due_digests(&log, waiting, coverage, EVERY, now);
         said.extend(digests.iter().map(|d| match &d.news {
-            News::Waits { new, total, .. } => format!(
-                "{minute} {}: {} of {total}",
+            News::Waits { new, all, .. } => format!(
+                "{minute} {}: {} of {}",
                 d.topic.cause.as_str(),
-                new.len()
+                new.len(),
+                all.len()
             ),
             News::Recovered { .. } => format!("{minute} {}: over", d.topic.cause.as_str()),
         }));

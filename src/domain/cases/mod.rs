@@ -5,6 +5,7 @@ mod between;
 mod buying;
 mod claiming;
 mod cutting;
+mod deciding;
 mod decisions;
 mod ending;
 mod events;

@@ -1,7 +1,7 @@
 //! Why a license that is simply paid for ends when it does: what was paid, and what the policy adds.
 
 use crate::domain::entitlement::{SeatDue, Want, Why};
-use crate::domain::id::ItemKey;
+use crate::domain::id::{InvoiceId, ItemKey};
 use crate::domain::lifecycle::{Folded, Life, Phase, SubscriptionLife};
 use crate::domain::policy::Policy;
 use crate::domain::time::Timestamp;
@@ -35,6 +35,17 @@ pub(super) fn promised_at(folded: &Folded, seat: &SeatDue) -> Option<Timestamp> 
     let last = paid.filter_map(|paid| paid.periods.last());
     let last = last.max_by_key(|period| period.end);
     last.map(|period| period.paid_at).or(life.began)
+}
+
+/// The invoice that paid for the time until the paid end; `None`: that was granted, added or cut.
+pub(super) fn paid_by<'f>(folded: &'f Folded, seat: &SeatDue) -> Option<&'f InvoiceId> {
+    let life = running(folded, seat)?;
+    let paid = items(life, seat).filter_map(|item| life.paid.get(item));
+    let periods = paid.flat_map(|paid| &paid.periods);
+    let last = periods.filter(|period| Some(period.end) == seat.paid_until);
+    // The first one: what changes a period later does not pay for it.
+    let first = last.min_by_key(|period| period.proration);
+    first.map(|period| &period.invoice)
 }
 
 /// A subscription whose license is due because it is paid for, or whose grace ends before that does.

@@ -22,7 +22,7 @@ enum Claim {
 
 /// What becomes of a license that still works and should not, or not so long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Left {
+pub(in crate::domain) enum Left {
     /// Its end is to come, or waits for somebody.
     Waits,
     /// A person gave its end up.
@@ -31,7 +31,7 @@ pub(super) enum Left {
 
 /// What becomes of a license that still works, by the newest action that would take it, or time of it.
 #[must_use]
-pub(super) fn left(machine: &Machine, grant: &Grant, now: Timestamp) -> Option<Left> {
+pub(in crate::domain) fn left(machine: &Machine, grant: &Grant, now: Timestamp) -> Option<Left> {
     if !grant.live_at(now) || grant.is_left() {
         return None;
     }

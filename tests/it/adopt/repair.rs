@@ -303,6 +303,33 @@ async fn ending_keys_that_were_refunded_counts_with_the_guard() {
     );
 }
 
+/// Whoever dropped the ending of a key has decided: it is no difference any more, and no repair reaches it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_whose_ending_a_person_dropped_is_no_difference() {
+    let shop = Shop::of(400).await;
+    let app = shop.server().await;
+    adopted(&app);
+    let found = ask(&app, &["--repair", "alive_after_refund"]);
+    let differ = found["to_do"].as_u64().unwrap();
+    let row = &found["rows"].as_array().unwrap()[0];
+    let machine = row["machine"].as_str().unwrap();
+    let held = app.ask(&["held"])["rows"].clone();
+    let own = |r: &&Value| r["machine"] == machine && r["held_by"] == "adoption";
+    let id = held.as_array().unwrap().iter().find(own).unwrap()["id"].clone();
+    let id = id.as_str().unwrap();
+    app.ask(&["held", "drop", id, "--reason", "a friend of the house"]);
+    let report = ask(&app, &[]);
+    let rows = report["rows"].as_array().unwrap();
+    let row = rows.iter().find(|r| r["machine"] == machine).unwrap();
+    assert_eq!(row["class"], "known", "{row:#}");
+    assert!(row["repair"].is_null(), "{row:#}");
+    let would = row["would"].as_str().unwrap();
+    assert!(would.contains("a person gave its ending up"), "{would}");
+    let left = ask(&app, &["--repair", "alive_after_refund"]);
+    assert_eq!(left["to_do"].as_u64(), Some(differ - 1), "{left:#}");
+    assert_eq!(shop.fake.counter("PUT revoke"), 0);
+}
+
 /// AuthForge takes no change of devices from us: the repair reads the key, says whose task it is, and sees when it was done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn devices_that_another_hand_took_become_a_task_and_are_seen_when_they_are_back() {
