@@ -88,9 +88,20 @@ const MISSED_TOLD_MAX: Span = Span::from_minutes(10);
 
 /// From when on a license that somebody may have made is looked for: once what was missed in the latest gap had time to be
 /// fetched. Of a purchase with several items, one may have ended in the gap with its license: a look that knows only the
-/// beginning takes the working license of another item for it, and the end that is told next revokes that one.
+/// beginning takes the working license of another item for it, and the end that is told next revokes that one. Of what was
+/// sold after the gap nothing was missed in it.
 #[must_use]
-pub fn looks_from(gaps: &[Gap], now: Timestamp) -> Timestamp {
+pub fn looks_from(machine: &Machine, gaps: &[Gap], now: Timestamp) -> Timestamp {
+    let over = gaps.last().map(|gap| gap.to);
+    if began_before(machine, over, &[]) {
+        fetched_by(gaps, now)
+    } else {
+        now
+    }
+}
+
+/// When what was missed in the latest gap is known.
+fn fetched_by(gaps: &[Gap], now: Timestamp) -> Timestamp {
     let fetched = |gap: &Gap| {
         let share = Span::from_ms((gap.to - gap.from).ms() / MISSED_TOLD_SHARE);
         gap.noted + share.min(MISSED_TOLD_MAX)
@@ -348,14 +359,18 @@ mod tests {
         ] {
             let now = started + after;
             assert_eq!(
-                looks_from(&gap(length), now),
+                fetched_by(&gap(length), now),
                 now + Span::from_s(wait_s),
                 "{length} {after}"
             );
         }
-        assert_eq!(looks_from(&[], s(7)), s(7));
+        assert_eq!(fetched_by(&[], s(7)), s(7));
         let set_back = Gap::between(started + month, started);
-        assert_eq!(looks_from(&[set_back], started), started);
+        assert_eq!(fetched_by(&[set_back], started), started);
+        // What was sold since was not missed.
+        let at = |began: Timestamp| looks_from(&told(began.s(), 1_000_001), &gap(month), started);
+        assert_eq!(at(started), started);
+        assert_eq!(at(started - Span::from_s(1)), started + Span::from_s(600));
     }
 
     #[test]

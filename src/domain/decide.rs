@@ -360,7 +360,7 @@ fn new_action(
             absent: u32::from(!others),
             any_age: true,
         };
-        due = due.max(adoption::looks_from(world.gaps, world.now));
+        due = due.max(adoption::looks_from(machine, world.gaps, world.now));
     }
     action.due = due;
     if hold.is_some() {
