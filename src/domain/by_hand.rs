@@ -120,9 +120,9 @@ fn is_done(action: &Action, grant: &Grant, now: Timestamp) -> bool {
     }
 }
 
-/// What was refused because its license was gone, or was accepted without effect, is decided anew when the license was read: a
-/// service can be wrong for an hour, and that must not cost a customer the license. So is whatever was refused of one that
-/// `was` called revoked before and is not.
+/// What was refused because its license was gone, was accepted without effect, or would give what was paid, is decided anew when
+/// the license was read: a service can be wrong for an hour, and that must not cost a customer the license. So is whatever was
+/// refused of one that `was` called revoked before and is not.
 pub(super) fn ask_anew(
     machine: &mut Machine,
     (license, was): (u32, Option<GrantStatus>),
@@ -135,7 +135,8 @@ pub(super) fn ask_anew(
     let is_so_no_more = |a: &&mut Action| match a.missing {
         Some(Missing::Gone) => true,
         Some(Missing::Effect) => !is_done(a, grant, now),
-        Some(Missing::NotMade | Missing::NoneThere) | None => revived,
+        Some(Missing::NotMade | Missing::NoneThere) => revived,
+        None => revived || (gives(a) && !is_done(a, grant, now)),
     };
     let refused = |a: &&mut Action| a.license == license && a.outcome == ActionOutcome::Refused;
     let refused = machine.actions.iter_mut().filter(refused);
@@ -144,12 +145,28 @@ pub(super) fn ask_anew(
     }
 }
 
+/// Whether a license would have what was paid for by an act. What takes, and what a person does there, waits for a person.
+fn gives(action: &Action) -> bool {
+    let gives = match &action.act {
+        Act::SetExpiry { .. } => action.shortens != Some(true),
+        Act::Reinstate { .. } => true,
+        Act::Suspend { .. }
+        | Act::Revoke { .. }
+        | Act::SetDevices { .. }
+        | Act::Create(_)
+        | Act::Recover(_)
+        | Act::Read { .. }
+        | Act::ResetDevices { .. }
+        | Act::Query(_) => false,
+    };
+    gives && action.by_hand.is_none()
+}
+
 /// Since when a task waits: one that was asked for anew, since it was first.
 fn since(machine: &Machine, task: &Action) -> Timestamp {
+    let anew = task.missing == Some(Missing::Effect) || (task.missing.is_none() && gives(task));
     let same = |a: &&Action| {
-        a.missing == Some(Missing::Effect)
-            && task.missing == a.missing
-            && (a.license, &a.act) == (task.license, &task.act)
+        anew && a.missing == task.missing && (a.license, &a.act) == (task.license, &task.act)
     };
     let first = machine.actions.iter().filter(same).map(|a| a.at).min();
     first.unwrap_or(task.at)

@@ -102,31 +102,62 @@ fn what_is_accepted_without_effect_is_not_asked_for_again_and_again() {
     assert_eq!(refused(&wrong_for_an_hour), 0);
 }
 
-/// Rule 51: what was refused while its service called the license revoked is asked for again once it does so no more.
+/// Rule 14: a paid end that the service refuses is asked for again whenever the license is read, ever more rarely: it can be
+/// wrong for an hour. A person sees it listed meanwhile.
+#[test]
+fn a_paid_end_that_was_refused_is_asked_for_again() {
+    let mut case = paid_once();
+    case.takes_no_end = true;
+    case.paid(30.1, "in_2", 30.0, 60.0).is("active: live 33");
+    let refused = |case: &Case| {
+        let all = case.machine.actions.iter();
+        let refused = all.filter(|a| a.outcome == ActionOutcome::Refused);
+        refused.count()
+    };
+    let asked = |case: &Case| {
+        let all = case.machine.actions.iter();
+        let sent = all.filter(|a| matches!(a.act, Act::SetExpiry { .. }) && a.attempts > 0);
+        sent.count()
+    };
+    assert_eq!(refused(&case), 1);
+    case.on(30.12).is("active: live 33");
+    assert_eq!((refused(&case), asked(&case)), (1, 1));
+    case.on(50.0);
+    assert_eq!((refused(&case), asked(&case)), (1, 11), "in twenty days");
+    let mut wrong_for_an_hour = paid_once();
+    wrong_for_an_hour.takes_no_end = true;
+    wrong_for_an_hour.paid(30.1, "in_2", 30.0, 60.0).on(30.12);
+    wrong_for_an_hour.takes_no_end = false;
+    wrong_for_an_hour.on(30.2).is("active: live 63");
+    assert_eq!(refused(&wrong_for_an_hour), 0);
+    // What takes is not asked for again: a person sees it, and nobody waits for it.
+    let mut refunded = paid_once();
+    refunded.takes_no_end = true;
+    refunded
+        .shown(10.0, 0.0, 30.0, |s| s.cancel_at_period_end = true)
+        .on(20.0);
+    assert_eq!((refused(&refunded), asked(&refunded)), (1, 1));
+}
+
+/// Rule 51: what was refused while its service called the license revoked is decided anew once it does so no more.
 #[test]
 fn what_was_refused_of_a_license_that_lives_again_is_asked_for_again() {
     let mut case = paid_once();
-    case.machine.grants[0].status = GrantStatus::Revoked;
-    case.on(30.0);
-    case.paid(30.1, "in_2", 30.0, 60.0);
     let key = case.machine.grants[0].key.clone();
-    let until = Some(day(63.0));
-    let mut extend = Action::new(99, Act::SetExpiry { key, until }, 1, case.now);
-    extend.outcome = ActionOutcome::Refused;
-    case.machine.actions.push(extend);
-    let refused = |case: &Case| case.machine.actions.last().unwrap().outcome;
-    for (was, is) in [
-        (GrantStatus::Revoked, GrantStatus::Revoked),
-        (GrantStatus::Live, GrantStatus::Live),
+    let mut suspend = Action::new(99, Act::Suspend { key }, 1, case.now);
+    suspend.outcome = ActionOutcome::Refused;
+    case.machine.actions.push(suspend);
+    let (live, revoked) = (GrantStatus::Live, GrantStatus::Revoked);
+    for (was, is, outcome) in [
+        (revoked, revoked, ActionOutcome::Refused),
+        (live, live, ActionOutcome::Refused),
+        (revoked, live, ActionOutcome::Superseded),
     ] {
         case.machine.grants[0].status = is;
         ask_anew(&mut case.machine, (1, Some(was)), case.now);
-        assert_eq!(refused(&case), ActionOutcome::Refused, "nothing changed");
+        let suspend = case.machine.actions.last().unwrap();
+        assert_eq!(suspend.outcome, outcome, "{was:?} {is:?}");
     }
-    ask_anew(&mut case.machine, (1, Some(GrantStatus::Revoked)), case.now);
-    assert_eq!(refused(&case), ActionOutcome::Superseded);
-    case.reconcile();
-    case.is("active: live 63");
 }
 
 /// Rule 47: a service that rounds ends to the second shows what was asked for: nothing is changed again for it.

@@ -78,6 +78,8 @@ pub(super) struct Case {
     shows: Option<(Option<Timestamp>, Devices)>,
     /// What the service makes of what it was asked for.
     garbles: Option<fn(&mut License)>,
+    /// Whether the service refuses to set an end, whatever a read shows.
+    takes_no_end: bool,
     /// The license that a look finds, made before this store began.
     there: Option<(GrantStatus, Option<Timestamp>, Devices)>,
     /// What Stripe says when it is asked.
@@ -136,6 +138,7 @@ impl Case {
             standing: StandingOrders::default(),
             shows: None,
             garbles: None,
+            takes_no_end: false,
             there: None,
             stripe: cutting::Stripe::default(),
             deaf: false,

@@ -1,6 +1,7 @@
 //! What the license service and Stripe answer, at once.
 
 use super::*;
+use crate::domain::action::RefusalScope;
 
 impl Case {
     pub(super) fn came_of(&mut self, action: &Action) -> Outcome {
@@ -18,6 +19,10 @@ impl Case {
             Some(at) => Outcome::Again {
                 after: Some(*at - self.now),
                 why: "busy".to_owned(),
+            },
+            None if self.takes_no_end && action.act.sets_end().is_some() => Outcome::Refused {
+                why: "400 bad_request: revoked".to_owned(),
+                scope: RefusalScope::Action,
             },
             None => Outcome::Done(self.carried_out(action)),
         }
