@@ -1,6 +1,7 @@
 //! What is said of a purchase, to its customer and to the operator: what is, not what should be.
 
 use super::*;
+use crate::domain::adoption::ADOPTED_PREFIX;
 use crate::domain::context::Situation;
 use crate::domain::explain::{At, Tense, explain, paragraph, present, unplanned};
 use crate::domain::outlook::{outlook, outlook_after};
@@ -112,6 +113,20 @@ fn time_that_is_not_there_yet_is_not_said_to_be() {
         "Your license key ending in KEY ended on 2026-02-07, and does not work at present. It should work until \
          2026-03-09: the longer time is on its way.",
     );
+}
+
+/// Of an adopted license the margin is asked for at the turn of its period; until then nothing is on its way.
+#[test]
+fn time_that_nothing_asks_for_yet_is_not_said_to_come() {
+    let mut case = subscribed();
+    for fact in &mut case.machine.facts {
+        fact.id = format!("{ADOPTED_PREFIX}{}", fact.id).as_str().into();
+    }
+    let grant = &mut case.machine.grants[0];
+    (grant.adopted, grant.expires_at) = (true, Some(day(30.0)));
+    case.machine.adopted_at = Some(day(10.0));
+    case.on(10.0).reconcile();
+    case.says("Your license key ending in KEY works until 2026-02-04.");
 }
 
 #[test]

@@ -234,12 +234,16 @@ fn rest(
     match gap {
         Gap::None => None,
         // What another hand ended, nothing brings back until a person says so (rule 51): that is told.
-        Gap::Less => Some(newest(machine, actions, true, now).unwrap_or(
-            match grant.map(|g| g.status_at(now)) {
-                Some(LicenseStatus::Revoked) => Rest::SellerKnows,
-                Some(_) | None => Rest::OnItsWay,
-            },
-        )),
+        Gap::Less => {
+            newest(machine, actions, true, now).or(match grant.map(|g| g.status_at(now)) {
+                Some(LicenseStatus::Revoked) => Some(Rest::SellerKnows),
+                // The margin of an adopted license is asked for at the turn of its period, and not before.
+                Some(LicenseStatus::Live) => None,
+                Some(LicenseStatus::Suspended | LicenseStatus::Expired) | None => {
+                    Some(Rest::OnItsWay)
+                }
+            })
+        }
         // A service that cannot shorten a license is not asked to.
         Gap::More => newest(machine, actions, false, now),
     }
