@@ -10,6 +10,7 @@
 mod adoption;
 mod attention;
 mod backfill;
+mod came_back;
 mod context;
 mod dismiss;
 mod erase;

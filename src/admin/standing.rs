@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::came_back;
 use super::context::{Context, raw};
 use super::failure::Failure;
 use super::held_by_order::{by_orders_like, by_orders_like_among};
@@ -299,6 +300,10 @@ async fn one(context: &Context, id: &str, order: &Order) -> Result<(MachineId, u
             ))
             .hint(format!("`keyward move-licenses --from {at}`")));
         }
+        let id = machine.clone();
+        context
+            .read(move |context| came_back::is_awaited(context, &id, number))
+            .await?;
     }
     Ok((machine, number))
 }
@@ -324,13 +329,16 @@ fn elsewhere(
 /// Actions by their purchases, and how many others are held by what.
 type AllHeld = (Vec<(MachineId, u32)>, BTreeMap<HeldBy, u32>);
 
-/// All that one thing holds.
+/// All that one thing holds, creates first: a license that one of them goes on with is not ended before.
 fn all(context: &Context, by: HeldBy) -> Result<AllHeld, Failure> {
-    let (mut named, mut others) = (Vec::new(), BTreeMap::new());
+    let (mut creates, mut named, mut others) = (Vec::new(), Vec::new(), BTreeMap::new());
     view::machines(context.handle.reader(), |machine| {
         let held = |a: &&Action| a.outcome == ActionOutcome::Held;
         for action in machine.actions.iter().filter(held) {
             match action.held.as_ref().map(Hold::by) {
+                Some(it) if it == by && action.act.creates() => {
+                    creates.push((machine.id.clone(), action.id));
+                }
                 Some(it) if it == by => named.push((machine.id.clone(), action.id)),
                 Some(other) => *others.entry(other).or_default() += 1,
                 None => {}
@@ -338,7 +346,8 @@ fn all(context: &Context, by: HeldBy) -> Result<AllHeld, Failure> {
         }
         true
     })?;
-    Ok((named, others))
+    creates.append(&mut named);
+    Ok((creates, others))
 }
 
 fn is_any_guarded(context: &Context) -> Result<bool, Failure> {

@@ -158,10 +158,12 @@ pub(super) fn is_only_adopted(machine: &Machine) -> bool {
 }
 
 /// Whether an action gives time to a license of a purchase that was heard of before it was taken in: an event may have asked
-/// for it.
+/// for it. So does a person who said that the purchase gets a license, and one of the customer's ended ones came for it.
 fn goes_on(machine: &Machine, action: &Action, now: Timestamp) -> bool {
     let gives = matches!(action.act, Act::SetExpiry { .. } | Act::Reinstate { .. });
-    gives && was_heard_of(machine) && !is_hurtful(machine, action, now)
+    let mut grants = machine.grants.iter();
+    let came = grants.any(|g| g.number == action.license && g.moved_in);
+    gives && (came || was_heard_of(machine)) && !is_hurtful(machine, action, now)
 }
 
 /// Whether it changes anything at the license service. A look for a license that may be there already does not.

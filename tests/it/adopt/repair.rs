@@ -254,7 +254,7 @@ fn refused_or_listed(shop: &Shop, app: &TestApp, newer: &Customer) {
 }
 
 /// A newer subscription of a customer's, as a copy of somebody else's, with its paid invoice.
-fn again(of: &Customer, like: &Customer, now_s: i64) -> (Value, Value) {
+pub(super) fn again(of: &Customer, like: &Customer, now_s: i64) -> (Value, Value) {
     let mut subscription = like.subscription(now_s);
     subscription["id"] = json!("sub_newer");
     subscription["customer"] = json!(format!("cus_{}", of.n));
