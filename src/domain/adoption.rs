@@ -14,12 +14,13 @@ mod link;
 mod margin;
 mod noted;
 mod pairing;
+mod remark;
 mod repair;
 mod unknown;
 mod would;
 
 pub use beginning::{began_before, is_unread, only_gives, was_heard_of};
-pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Remark, Waits};
+pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Waits};
 pub use differences::{Differences, DifferingPurchase};
 pub use ends::{Belongs, SeatEnds};
 pub use found::FoundLicense;
@@ -28,6 +29,7 @@ pub use link::{ADOPTED_PREFIX, Linked, Linking, is_untouched, link_found};
 pub(super) use margin::gives_margin;
 pub use margin::leave_margins;
 pub use noted::{NotedSeat, note_seats};
+pub use remark::Remark;
 pub use repair::{Repair, Unrepaired};
 
 use minicbor::{Decode, Encode};

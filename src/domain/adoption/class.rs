@@ -6,6 +6,7 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::found::{FoundLicense, SAME_END};
+use super::remark::Remark;
 use super::repair::{Repair, Unrepaired};
 use crate::domain::action::GrantStatus;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
@@ -194,30 +195,6 @@ pub struct Judged {
     pub repair: Option<Result<Repair, Unrepaired>>,
 }
 
-/// What the sentence of a purchase says beside its class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum Remark {
-    /// It was taken in before, without a key.
-    #[n(0)]
-    TakenIn,
-    /// Stripe lists it, and it is not paid.
-    #[n(1)]
-    Unpaid,
-    /// It names a checkout, of which Stripe lists only those that were completed.
-    #[n(2)]
-    NoCheckout,
-    /// Its key does not end too early: it is suspended.
-    #[n(3)]
-    Suspended,
-    /// It is a connected account's, whose lists are not read.
-    #[n(4)]
-    OfAccount,
-    /// Its key should not work, and a person gave its ending up.
-    #[n(5)]
-    EndGivenUp,
-}
-
 /// Why a purchase is not moved now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Waits {
@@ -260,19 +237,6 @@ impl<'a> Examined<'a> {
 
     pub(super) fn live_seats(&self) -> impl Iterator<Item = &SeatDue> {
         self.due.seats.iter().filter(|s| s.want.live_at(self.now))
-    }
-
-    fn remark(&self, class: Class) -> Option<Remark> {
-        if class == Class::Known && self.has_given_up() {
-            return Some(Remark::EndGivenUp);
-        }
-        let keyless = matches!(class, Class::PaidWithoutKey | Class::Suggested);
-        if keyless && self.machine.adopted_at.is_some() && self.licenses.is_empty() {
-            return Some(Remark::TakenIn);
-        }
-        let mut used = self.licenses.iter().take(self.live_seats().count());
-        let suspended = used.any(|l| l.status == Some(GrantStatus::Suspended));
-        (suspended && class == Class::LinkedEndsTooEarly).then_some(Remark::Suspended)
     }
 
     /// A key works though nothing should.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::class::{Class, Judged, Remark, Waits};
+use super::class::{Class, Judged, Waits};
+use super::remark::Remark;
 use super::repair::{Repair, Unrepaired};
 use crate::domain::words::{Sentence, sentences};
 

@@ -26,9 +26,8 @@ mod paying;
 mod services;
 mod unproved;
 
-use super::action::{
-    Abilities, Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Outcome,
-};
+use super::action::{Abilities, Act, Action, ActionOutcome};
+use super::action::{Confirmed, CreatePhase, GrantStatus, Outcome};
 use super::context::DecisionContext;
 use super::decide::{Mailed, add_fact, mailed, outcome, recipient, reconcile};
 use super::decision::{Decision, Verb};
@@ -74,7 +73,7 @@ pub(super) struct Case {
     /// Why nobody is stopped by time alone at present.
     stops_held: Option<Distrust>,
     standing: StandingOrders,
-    /// What another hand made of the license, as the next read shows it.
+    /// As the next read shows the license.
     shows: Option<(Option<Timestamp>, Devices)>,
     /// What the service makes of what it was asked for.
     garbles: Option<fn(&mut License)>,
