@@ -22,7 +22,7 @@ use crate::domain::adoption::{
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
-use crate::domain::fact::{Fact, FactBody};
+use crate::domain::fact::{Fact, FactBody, InvoiceEvent};
 use crate::domain::id::{AppId, CustomerId, MachineId, ObjectId, ObjectKind, PlanName, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
@@ -85,10 +85,11 @@ impl Shop<'_> {
         let stored = self.known.machine(&id);
         let stored_due = stored.as_ref().map(|m| self.due(m));
         let unread = stored.as_ref().is_some_and(is_unread);
+        let is_stranger = self.asking == Asking::Audit && stored.is_none();
         let source = self.scope.source().clone();
         let mut machine =
             stored.unwrap_or_else(|| Machine::new(id, shown.kind, source, shown.livemode));
-        for fact in self.facts(shown) {
+        for fact in self.facts(shown, is_stranger) {
             add_fact(&mut machine, &fact);
         }
         let due = self.due(&machine);
@@ -123,8 +124,9 @@ impl Shop<'_> {
         )
     }
 
-    /// What its events say, oldest first.
-    fn facts(&self, shown: &ShownPurchase) -> Vec<Fact> {
+    /// What its events say, oldest first. A grace that began before a purchase is taken in counts from then; what is lost of a
+    /// stranger's is lost since its payment failed.
+    fn facts(&self, shown: &ShownPurchase, is_stranger: bool) -> Vec<Fact> {
         let read = |packed: &Vec<u8>| {
             let body = body_codec::unpack(packed)?;
             match event::read(&body, self.now).ok()?.content {
@@ -133,9 +135,25 @@ impl Shop<'_> {
             }
         };
         let mut facts: Vec<Fact> = shown.events.iter().filter_map(read).collect();
+        for fact in facts.iter_mut().filter(|_| is_stranger) {
+            if let Some(since) = failing_since(fact) {
+                (fact.at, fact.received) = (since, since);
+            }
+        }
         facts.sort_by_key(|f| f.at);
         facts
     }
+}
+
+/// Since when an invoice is not paid: a renewal's payment is tried as its period begins, and one that is sent has a day.
+fn failing_since(fact: &Fact) -> Option<Timestamp> {
+    let invoice = fact.invoice()?;
+    let fails = matches!(
+        invoice.event,
+        InvoiceEvent::PaymentFailed | InvoiceEvent::Overdue
+    );
+    let begins = invoice.lines.iter().map(|l| l.start).max();
+    invoice.due.or(begins).filter(|_| fails)
 }
 
 /// The applications that some purchase names.

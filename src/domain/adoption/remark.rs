@@ -4,6 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::class::{Class, Examined};
 use crate::domain::action::GrantStatus;
+use crate::domain::entitlement::SeatDue;
 
 /// What the sentence of a purchase says beside its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -27,6 +28,9 @@ pub enum Remark {
     /// Its key should not work, and a person gave its ending up.
     #[n(5)]
     EndGivenUp,
+    /// A payment failed: what was paid for is over, as its key is, and the grace runs.
+    #[n(6)]
+    InGrace,
 }
 
 impl Examined<'_> {
@@ -38,8 +42,14 @@ impl Examined<'_> {
         if keyless && self.machine.adopted_at.is_some() && self.licenses.is_empty() {
             return Some(Remark::TakenIn);
         }
+        if class != Class::LinkedEndsTooEarly {
+            return None;
+        }
         let mut used = self.licenses.iter().take(self.live_seats().count());
-        let suspended = used.any(|l| l.status == Some(GrantStatus::Suspended));
-        (suspended && class == Class::LinkedEndsTooEarly).then_some(Remark::Suspended)
+        if used.any(|l| l.status == Some(GrantStatus::Suspended)) {
+            return Some(Remark::Suspended);
+        }
+        let over = |s: &SeatDue| s.paid_until.is_some_and(|until| until <= self.now);
+        self.live_seats().all(over).then_some(Remark::InGrace)
     }
 }

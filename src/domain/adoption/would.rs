@@ -58,8 +58,20 @@ impl Judged {
             Some(Remark::EndGivenUp) => {
                 "nothing: its key works though it should not, and a person gave its ending up"
             }
-            Some(Remark::TakenIn | Remark::Unpaid | Remark::NoCheckout | Remark::Suspended)
-            | None => "nothing: it is known and as it should be",
+            // An adoption compares nothing.
+            Some(
+                Remark::TakenIn
+                | Remark::Unpaid
+                | Remark::NoCheckout
+                | Remark::Suspended
+                | Remark::InGrace,
+            )
+            | None => match self.repair {
+                Some(_) => "nothing: it is known and as it should be",
+                None => {
+                    "nothing: it is known here; `keyward audit` says whether it is as it should be"
+                }
+            },
         }
     }
 }
@@ -80,6 +92,9 @@ impl Sentence for Judged {
             Class::Linked => f.write_str("link the key; nothing else")?,
             Class::LinkedEndsTooEarly if self.remark == Some(Remark::Suspended) => f.write_str(
                 "link the key; it is paid and suspended at the license service, and lifting that waits for your yes",
+            )?,
+            Class::LinkedEndsTooEarly if self.remark == Some(Remark::InGrace) => f.write_str(
+                "link the key; a payment failed, and it ended with what was paid for: extending it until the grace ends waits for your yes",
             )?,
             Class::LinkedEndsTooEarly => f.write_str(
                 "link the key; it ends before what was paid for, and its extension waits for your yes",

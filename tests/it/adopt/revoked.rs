@@ -2,10 +2,11 @@
 
 use std::process::{Command, Output};
 
+use keyward::clock::Clock;
 use serde_json::Value;
 
 use super::apply::{nothing_else, report, run};
-use super::shop::{Customer, Labelled, Life, Shop};
+use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::{TestApp, binary};
 use crate::support::fake_stripe::KEY;
 
@@ -104,4 +105,32 @@ async fn a_revoked_key_beside_a_working_one_is_of_no_account() {
     assert_eq!(after["class"], "known");
     let waits = app.ask(&["attention"]).to_string();
     assert!(!waits.contains(&twice.machine()), "{waits}");
+}
+
+/// What a look before anything is installed is for: a key that works though its payment failed long ago is money that is lost,
+/// and not a grace that begins today. Taken in, it gets the grace all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_works_long_after_a_payment_failed_is_lost_money() {
+    let shop = Shop::of(50).await;
+    let now_s = Clock::Wall.now().s();
+    let failed = |n: usize, days: i64| {
+        let mut customer = Customer::buys(n, now_s);
+        customer.life = Life::Fails;
+        let then_s = now_s - days * DAY_S;
+        let invoices = (0..=customer.renewals()).map(|back| customer.invoice(then_s, back));
+        shop.stripe
+            .add("/v1/invoices", invoices.collect::<Vec<_>>());
+        shop.stripe
+            .add("/v1/subscriptions", [customer.subscription(then_s)]);
+        let label = format!("Stripe sub {}", customer.object());
+        shop.fake.made_elsewhere("app_test", Some(&label), None, 2);
+        customer
+    };
+    let (long_ago, lately) = (failed(9_005, 40), failed(9_055, 1));
+    let alone = alone(&shop);
+    assert_eq!(row(&alone, &long_ago)["class"], "key_without_payment");
+    assert_eq!(row(&alone, &lately)["class"], "linked");
+    let app = shop.server().await;
+    let looked = dry(&app);
+    assert_eq!(row(&looked, &long_ago)["class"], "linked");
 }

@@ -83,6 +83,8 @@ fn golden_audits() {
             Remark::NoCheckout,
             Remark::Suspended,
             Remark::OfAccount,
+            Remark::EndGivenUp,
+            Remark::InGrace,
         ];
         let waits = [Waits::Renewal(at), Waits::Retry(at)];
         let usd = Money {
