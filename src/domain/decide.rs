@@ -192,6 +192,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     by_hand::close(machine, &wanted, world.now);
     wanted.extend(by_hand::reads(machine, world.now));
     wanted.extend(doubted::reads(machine, due, world.now));
+    let waiting = adoption::WaitingEnds::of(machine);
     for action in &mut machine.actions {
         // One that may have acted is settled first: what it did decides what remains to be done.
         let looks = matches!(action.phase, CreatePhase::Look { .. }) && action.act.creates();
@@ -213,7 +214,8 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
         if stands(machine, difference) || blocked(machine, difference) {
             continue;
         }
-        let action = new_action(machine, difference.clone(), world);
+        let mut action = new_action(machine, difference.clone(), world);
+        waiting.keep(&mut action, difference, world.now);
         machine.actions.push(action);
     }
     hold_unproved(machine, &wanted, world);
