@@ -161,16 +161,50 @@ pub(super) async fn order(
     context
         .submit_all(concerned.iter().map(wake).collect())
         .await?;
-    let after = context
-        .read(move |context| by_orders_like_among(context, &after, &concerned))
+    let (after, unplanned) = context
+        .read(move |context| {
+            let unplanned = observed_without_plan(context, &after, &concerned)?;
+            Ok((
+                by_orders_like_among(context, &after, &concerned)?,
+                unplanned,
+            ))
+        })
         .await?;
     let differ: Vec<_> = before.symmetric_difference(&after).collect();
     let machines: BTreeSet<String> = differ.iter().map(|(m, _)| m.to_string()).collect();
     Ok(Response::Changed(Changed {
         machines: machines.into_iter().collect(),
         actions: Some(u32::try_from(differ.len()).unwrap_or(u32::MAX)),
+        still_held: unplanned
+            .map(|n| (HeldBy::Observe, n))
+            .into_iter()
+            .collect(),
         ..Changed::default()
     }))
+}
+
+/// What a plan that goes live leaves held, for it belongs to no plan: one-time purchases by their metadata, say.
+fn observed_without_plan(
+    context: &Context,
+    what: &Standing,
+    concerned: &BTreeSet<MachineId>,
+) -> Result<Option<u32>, Failure> {
+    if !matches!(what, Standing::Live { plan: Some(_) }) {
+        return Ok(None);
+    }
+    let mut held = 0;
+    for id in concerned {
+        let Some(machine) = view::machine(context.handle.reader(), id)? else {
+            continue;
+        };
+        let is_observed =
+            |a: &&Action| a.outcome == ActionOutcome::Held && a.held == Some(Hold::Observed);
+        let observed = machine.actions.iter().filter(is_observed);
+        held += observed
+            .filter(|a| holding::plan_of(&machine, a).is_none())
+            .count();
+    }
+    Ok(u32::try_from(held).ok().filter(|n| *n > 0))
 }
 
 /// Keeps an order.

@@ -277,7 +277,9 @@ pub fn judge(
         report.add(row(candidate, &examined, &judged));
         let made = strangers::made(&candidate.machine, &own);
         strangers.extend(made.map(|at| (candidate.machine.id.clone(), at)));
-        if shop.asking == Asking::Adoption && judged.waits.is_some() && !own.is_empty() {
+        // A plan may name its price later: then it goes on with the key that it has.
+        let comes_later = judged.waits.is_some() || judged.class == Class::Foreign;
+        if shop.asking == Asking::Adoption && comes_later && !own.is_empty() {
             let noted = note_seats(&candidate.due, own.clone(), shop.now);
             waiting.push(candidate.purchase(Vec::new(), noted));
         }

@@ -10,7 +10,7 @@ use super::author::author;
 use super::orders::{order, reason};
 use super::page::{self, ActionRow};
 use super::report;
-use crate::admin::{Compared, Failure, Holding, Request, Response, Settlement};
+use crate::admin::{Changed, Compared, Failure, Holding, Request, Response, Settlement};
 use crate::domain::hold::HeldBy;
 use crate::domain::id::{PlanName, SourceName};
 use crate::domain::standing::Standing;
@@ -194,7 +194,7 @@ fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Fail
             // Keys that were never held are not made again.
             return format!("{source}: no other program makes licenses; nothing was held by that");
         }
-        match (count, holds) {
+        let done = match (count, holds) {
             (0, true) => format!("{sentence}; nothing waited that it holds"),
             (0, false) => format!("{sentence}; nothing was held by that"),
             (n, true) => format!(
@@ -205,7 +205,17 @@ fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Fail
                 "{sentence}; {} if still needed",
                 counted(n, "held action goes ahead", "held actions go ahead")
             ),
-        }
+        };
+        done + &belongs_to_no_plan(changed)
+    })
+}
+
+/// What a plan that goes live leaves held.
+fn belongs_to_no_plan(changed: &Changed) -> String {
+    let stays = changed.still_held.get(&HeldBy::Observe);
+    stays.map_or_else(String::new, |n| {
+        let action = counted(*n, "action stays", "actions stay");
+        format!("\n{action} held that belong to no plan, such as purchases by their metadata: `keyward go-live` without `--plan` lets them go")
     })
 }
 

@@ -42,6 +42,13 @@ pub struct Linked {
 /// as are wanted ([`pair`]). What is left over is told.
 pub fn link_found(machine: &mut Machine, found: &[FoundLicense], of: Linking<'_>) -> Linked {
     let (due, now) = (of.due, of.now);
+    if due.seats.is_empty() {
+        // No plan names its price yet: what was noted for it waits.
+        return Linked {
+            any: false,
+            waiting: found.to_vec(),
+        };
+    }
     let matched = match_seats(machine, due);
     let makes = |seat: &SeatDue| {
         let mut open = machine.open_actions();

@@ -132,6 +132,9 @@ impl Sentence for Judged {
             Class::Suggested => f.write_str(
                 "take the purchase in without a key; one with the customer's e-mail address may be meant: name it in a table",
             )?,
+            Class::Foreign if found > 0 && self.repair.is_none() => f.write_str(
+                "nothing: no plan names its price; its key is noted for when one does",
+            )?,
             Class::Foreign => f.write_str("nothing: no plan names its price")?,
             Class::Known => f.write_str(self.known())?,
             Class::RevokedElsewhere if self.repair.is_some() => f.write_str(

@@ -204,3 +204,47 @@ async fn the_next_run_reads_what_was_paid_before_a_noted_purchase_renewed() {
     assert_eq!(report(&run(&app, &[]))["to_do"], 0);
     assert!(ends() >= month);
 }
+
+/// No plan names the price when the shop is taken in: the key of the table is noted all the same. Whoever names the price once
+/// the first renewal was heard of has no second key made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_key_of_a_price_that_no_plan_names_is_noted_until_one_does() {
+    let shop = Shop::of(50).await;
+    let mut app = shop.server().await;
+    let foreign = shop.customers.iter().find(|c| c.life == Life::Foreign);
+    let foreign = foreign.unwrap();
+    let key = shop.fake.made_elsewhere("app_test", None, None, 2);
+    let table = app.dir().join("table.csv");
+    let lines = format!("stripe_id,license_key\n{},{key}\n", foreign.object());
+    std::fs::write(&table, lines).unwrap();
+    let csv = ["--csv", table.to_str().unwrap()];
+    let looked = report(&run(&app, &csv));
+    let rows = looked["rows"].as_array().unwrap();
+    let row = rows.iter().find(|r| r["machine"] == foreign.machine());
+    let would = row.unwrap()["would"].as_str().unwrap();
+    assert!(would.contains("its key is noted"), "{would}");
+    let n = looked["to_do"].to_string();
+    report(&run(
+        &app,
+        &[&csv[..], &["--apply", "--expect", &n]].concat(),
+    ));
+    let told = renewal(foreign, Clock::Wall.now().s());
+    app.door().event(&told).await;
+    app.kill9();
+    let config = std::fs::read_to_string(app.config()).unwrap();
+    let plan =
+        "[[plan]]\nname = \"other\"\nprices = [\"price_other\"]\nlicense = { devices = 2 }\n";
+    std::fs::write(app.config(), format!("{config}\n{plan}")).unwrap();
+    app.restart().await;
+
+    until(
+        "it goes on with the key of the table",
+        PATIENCE,
+        async || {
+            let page = app.ask(&["show", &foreign.machine()]);
+            (page["licenses"][0]["key"] == Value::from(key.as_str())).then_some(())
+        },
+    )
+    .await;
+    assert_eq!(shop.fake.counter("POST"), 0, "no second key");
+}
