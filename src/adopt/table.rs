@@ -1,5 +1,6 @@
 //! The vendor's own table of purchases and keys: CSV with a header, columns in any order, separated by commas, semicolons or tabs.
 
+mod encoding;
 mod header;
 mod quotes;
 
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::domain::id::LicenseKey;
+use encoding::plain;
 use header::{Columns, separator_of};
 use quotes::closed;
 
@@ -141,13 +143,13 @@ pub enum TableError {
     Unreadable(String),
 }
 
-/// Reads a table: a byte order mark, CRLF, quotes, blank lines, further columns and semicolons or tabs between them are all
-/// the same to it.
+/// Reads a table: a byte order mark, UTF-16, CRLF, quotes, blank lines, further columns, semicolons or tabs between them and a
+/// spreadsheet's `sep=;` before the header are all the same to it.
 ///
 /// # Errors
 /// When it has no usable header.
 pub fn read(bytes: &[u8]) -> Result<KeyTable, TableError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let bytes = &plain(bytes)?[..];
     let blank = bytes.iter().take_while(|b| b.is_ascii_whitespace()).count();
     let header = bytes[blank..].split(|b| *b == b'\n').next();
     let separator = separator_of(&String::from_utf8_lossy(header.unwrap_or_default()));
@@ -231,6 +233,8 @@ fn row(
         Ok(text.trim().to_owned())
     };
     let (stripe_id, key) = (field(columns.id)?, field(columns.key)?);
+    // A purchase may be named as every list here names it: `stripe/sub_123`.
+    let stripe_id = stripe_id.rsplit('/').next().unwrap_or_default().to_owned();
     let email = columns.email.map(field).transpose()?;
     let email = email.filter(|text| !text.is_empty());
     if stripe_id.is_empty() && email.is_none() {
@@ -281,6 +285,7 @@ mod tests {
             "email,license_key,stripe_id\na@b.c,AAAA,sub_1\n,BBBB,cs_2\n",
             "stripe_id;license_key;\"note, of ours\"\nsub_1;AAAA;\"a;b\"\ncs_2;BBBB;c,d\n",
             "\"license_key\"\t\"stripe_id\"\r\nAAAA\tsub_1\r\nBBBB\tcs_2\r\n",
+            "stripe_id,license_key\nstripe/sub_1,AAAA\nstripe/acct_1/cs_2,BBBB\n",
         ] {
             assert_eq!(rows(text.as_bytes()), expected, "{text}");
         }

@@ -153,6 +153,12 @@ fn undo(config: &Path, json: bool) -> Result<(), Failure> {
         ),
         counted(changed.noted.unwrap_or_default(), "other", "others")
     ));
+    if !changed.machines.is_empty() {
+        report::say(
+            "whoever renews before `keyward adopt` takes the purchase in again is found by the label alone: where only your table names \
+             the key, another one is made. `keyward observe` first, if the shop is live",
+        );
+    }
     Ok(())
 }
 
