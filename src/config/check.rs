@@ -241,6 +241,24 @@ fn services(config: &Config, reader: &TreeReader<'_>) {
             "set `transport` in `[mail]`",
         );
     }
+    if matches!(config.mail.transport, Transport::Folder { .. })
+        && !reader.env.is_lenient()
+        && sells_for_real(config)
+    {
+        reader.warning(
+            reader.spot("/mail/transport"),
+            "mail is written to a folder: no customer gets any",
+            "set `transport = \"smtp\"` and its `url`",
+        );
+    }
+}
+
+/// Whether some source has its licenses at a service outside: then it is no trial of the program.
+fn sells_for_real(config: &Config) -> bool {
+    let outside = |l: &LicensesConfig| matches!(l.service, Service::AuthForge { .. });
+    let sources = config.sources.iter().filter(|s| s.mail.is_none());
+    let mut services = sources.map(|s| s.licenses.as_ref().unwrap_or(&config.licenses));
+    services.any(outside)
 }
 
 fn plans(config: &Config, reader: &TreeReader<'_>) {

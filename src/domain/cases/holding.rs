@@ -385,34 +385,3 @@ fn nobody_is_written_to_about_a_purchase_that_has_no_license() {
     case.told(60.0, "invoice.payment_failed", failed);
     case.on(80.0).mails("");
 }
-
-/// An event that asks for no end sets none free that waits for a yes, also where it moves it. One that asks for it does.
-#[test]
-fn an_end_that_waits_for_a_yes_waits_on_when_an_event_moves_it() {
-    let mut case = Case::subscription(|_| {});
-    case.paid(0.0, "in_1", 0.0, 30.0);
-    let grant = &mut case.machine.grants[0];
-    (grant.adopted, grant.expires_at) = (true, Some(day(90.0)));
-    let ends = |s: &mut Subscription| s.cancel_at_period_end = true;
-    case.now = day(5.0);
-    case.machine.adopted_at = Some(day(5.0));
-    let fact = Fact {
-        id: format!("{ADOPTED_PREFIX}sub_1").as_str().into(),
-        kind: "customer.subscription.updated".to_owned(),
-        at: case.now,
-        received: case.now,
-        body: snapshot(0.0, 30.0, ends),
-        chain: None,
-    };
-    add_fact(&mut case.machine, &fact);
-    case.reconcile();
-    let waits = [("extend_license", Hold::Adoption)];
-    case.holds(&waits).acts("create");
-    case.shown(12.0, 0.0, 32.0, ends)
-        .holds(&waits)
-        .acts("create");
-    assert_eq!(case.machine.grants[0].expires_at, Some(day(90.0)));
-    case.shown(13.0, 0.0, 20.0, ends)
-        .holds(&[])
-        .is("active: live 30");
-}

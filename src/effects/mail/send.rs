@@ -152,7 +152,10 @@ impl Mailer {
         match &self.route {
             Route::Smtp(smtp) => Box::pin(smtp.check()).await,
             Route::Folder(path) => match folder::check(path).await {
-                Ok(()) => Ok(format!("mail is written to {}", path.display())),
+                Ok(()) => Ok(format!(
+                    "mail is written to {}, and nobody gets it",
+                    path.display()
+                )),
                 Err(why) => Err(MailAnswer::Refused {
                     why: format!("cannot write to {}: {why}", path.display()),
                 }),
