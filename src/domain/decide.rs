@@ -210,7 +210,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     for difference in &wanted {
         refresh(machine, difference, world);
         hold_by_time(machine, difference, world);
-        if stands(machine, difference) || blocked(machine, difference) {
+        if stands(machine, difference) || blocked(machine, difference, world.now) {
             continue;
         }
         let action = new_action(machine, difference.clone(), world);
@@ -288,12 +288,27 @@ fn stands(machine: &Machine, difference: &Difference) -> bool {
         || machine.actions.iter().any(|a| difference.was_refused(a))
 }
 
-/// One act at a time on one license, in order: the next waits until the one before is settled.
-fn blocked(machine: &Machine, difference: &Difference) -> bool {
+/// One act at a time on one license, in order: the next waits until the one before is settled. What is held waits for
+/// somebody, and what failed for its next try: neither stands in the way of other work, which may be what was paid for. A
+/// license that is to be read first is.
+fn blocked(machine: &Machine, difference: &Difference, now: Timestamp) -> bool {
+    let goes_first = |a: &Action| {
+        let reads = matches!(a.act, Act::Read { .. });
+        match a.outcome {
+            ActionOutcome::Pending => reads || a.attempts == 0 || a.due <= now,
+            ActionOutcome::Held => {
+                // Nothing of it goes out then.
+                reads && matches!(a.held, Some(Hold::Paused { .. } | Hold::OtherService { .. }))
+            }
+            ActionOutcome::Done
+            | ActionOutcome::Superseded
+            | ActionOutcome::Refused
+            | ActionOutcome::Abandoned => false,
+        }
+    };
     difference.grant.is_some_and(|n| {
-        machine
-            .open_actions()
-            .any(|a| a.license == n && !a.act.creates())
+        let mut actions = machine.actions.iter();
+        actions.any(|a| a.license == n && !a.act.creates() && goes_first(a))
     })
 }
 

@@ -146,6 +146,14 @@ fn unknown(
     if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == license) {
         grant.unsettled_until = grant.unsettled_until.max(Some(settled));
     }
+    // Nor may anything else that waits for this license overtake it.
+    let others = machine.actions.iter_mut().enumerate();
+    let of_it = |n: usize, a: &Action| {
+        n != index && a.license == license && a.outcome == ActionOutcome::Pending
+    };
+    for (_, other) in others.filter(|(n, a)| of_it(*n, a) && !a.act.creates()) {
+        other.due = other.due.max(settled);
+    }
     let reads = machine
         .open_actions()
         .any(|a| matches!(a.act, Act::Read { .. }) && a.license == license);
