@@ -1,6 +1,6 @@
 //! What the shop's orders hold: by comparing it before and after an order it is told exactly what that held or let go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
 use super::failure::Failure;
@@ -39,6 +39,23 @@ pub(super) fn by_orders_like_among(
         for id in concerned {
             let machine = view::machine(context.handle.reader(), id)?;
             held.extend(machine.iter().flat_map(|machine| of_machine(machine, what)));
+        }
+    }
+    Ok(held)
+}
+
+/// Of actions that an order let go, how many something else holds by now, and what.
+pub(super) fn held_still(
+    context: &Context,
+    let_go: &[(MachineId, u32)],
+) -> Result<BTreeMap<HeldBy, u32>, Failure> {
+    let mut held = BTreeMap::new();
+    for (id, number) in let_go {
+        let machine = view::machine(context.handle.reader(), id)?;
+        let mut actions = machine.iter().flat_map(|machine| &machine.actions);
+        let still = actions.find(|a| a.id == *number && a.outcome == ActionOutcome::Held);
+        if let Some(by) = still.and_then(|a| a.held.as_ref()).map(Hold::by) {
+            *held.entry(by).or_default() += 1;
         }
     }
     Ok(held)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, raw};
 use super::failure::Failure;
-use super::held_by_order::{by_orders_like, by_orders_like_among};
+use super::held_by_order::{by_orders_like, by_orders_like_among, held_still};
 use super::issue::known_plan;
 use super::lists::{self, rows_max};
 use super::read;
@@ -165,9 +165,15 @@ pub(super) async fn order(
         .await?;
     let differ: Vec<_> = before.symmetric_difference(&after).collect();
     let machines: BTreeSet<String> = differ.iter().map(|(m, _)| m.to_string()).collect();
+    let count = u32::try_from(differ.len()).unwrap_or(u32::MAX);
+    let let_go: Vec<_> = before.difference(&after).cloned().collect();
+    let still_held = context
+        .read(move |context| held_still(context, &let_go))
+        .await?;
     Ok(Response::Changed(Changed {
         machines: machines.into_iter().collect(),
-        actions: Some(u32::try_from(differ.len()).unwrap_or(u32::MAX)),
+        actions: Some(count - still_held.values().sum::<u32>().min(count)),
+        still_held,
         ..Changed::default()
     }))
 }

@@ -194,9 +194,14 @@ fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Fail
             // Keys that were never held are not made again.
             return format!("{source}: no other program makes licenses; nothing was held by that");
         }
-        match (count, holds) {
+        let stays = changed.still_held.iter();
+        let stays = stays.map(|(by, n)| format!("\n{}", stays_held(*by, *n, Settlement::Approve)));
+        let done = match (count, holds) {
             (0, true) => format!("{sentence}; nothing waited that it holds"),
-            (0, false) => format!("{sentence}; nothing was held by that"),
+            (0, false) if changed.still_held.is_empty() => {
+                format!("{sentence}; nothing was held by that")
+            }
+            (0, false) => sentence.clone(),
             (n, true) => format!(
                 "{sentence}; {} held",
                 counted(n, "action is", "actions are")
@@ -205,7 +210,8 @@ fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Fail
                 "{sentence}; {} if still needed",
                 counted(n, "held action goes ahead", "held actions go ahead")
             ),
-        }
+        };
+        std::iter::once(done).chain(stays).collect()
     })
 }
 

@@ -111,8 +111,9 @@ fn hold_of(
     if matches!(action.act, Act::Read { .. }) {
         return None;
     }
+    let is_ordered = action.cleared == Some(Cleared::Decision);
     let goes_on = goes_on(machine, action, world.now) || gives_margin(machine, due, action);
-    if is_only_adopted(machine) && !goes_on {
+    if is_only_adopted(machine) && !goes_on && !is_ordered {
         return Some(Hold::Adoption);
     }
     if !changes_something(action) {
@@ -206,13 +207,17 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
         let is_read = matches!(action.act, Act::Read { .. });
         let mut grants = machine.grants.iter();
         let is_left = grants.any(|g| g.number == action.license && g.is_left());
+        let live = world.brakes.standing.live_since(&machine.source);
         let action = &mut machine.actions[index];
+        // What was paused may have been observed meanwhile.
+        let others_acted = matches!(action.held, Some(Hold::Observed | Hold::OtherHandler))
+            || live.is_some_and(|live| live >= action.at) && action.phase == CreatePhase::Ready;
         match action.held {
             // Of a license that was left meanwhile nothing is to be read any more.
             Some(Hold::OtherService { .. }) if is_read && is_left => {
                 (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
             }
-            Some(Hold::Observed | Hold::OtherHandler) if action.act.creates() => {
+            _ if action.act.creates() && others_acted => {
                 (action.outcome, action.held, action.due) =
                     (ActionOutcome::Pending, None, world.now);
                 action.phase = CreatePhase::Look {
@@ -221,13 +226,14 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
                     any_age: true,
                 };
             }
-            Some(Hold::Observed) => {
+            _ if others_acted && !is_read => {
                 (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
                 read.push(action.license);
             }
             Some(
                 Hold::Paused { .. }
                 | Hold::OtherService { .. }
+                | Hold::Observed
                 | Hold::OtherHandler
                 | Hold::BeginningUnknown
                 | Hold::TimeNotTrusted(_)

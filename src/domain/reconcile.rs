@@ -4,6 +4,7 @@
 
 mod act;
 mod hands;
+mod stand_in;
 
 use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus};
 use super::adoption::{given_for_its_period, is_over_unpaid, outlives_purchase};
@@ -18,6 +19,7 @@ pub(super) use act::read_again;
 use act::{asked, create, new_license, on, reinstate, revoke, stop, take_place};
 use hands::left_as_given;
 pub use hands::{given_by_others, left_revoked, revoked_by_others};
+use stand_in::{is_ordered, keep_up, stand_in};
 
 /// One act that would bring a license nearer to what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,7 @@ pub fn differences(
 ) -> Vec<Difference> {
     let mut out = Vec::new();
     let matched = match_seats(machine, due);
+    let mut stand_ins = Vec::new();
     for (seat, grant) in due.seats.iter().zip(&matched) {
         if grant.is_none() && moved_away(machine, seat) {
             continue;
@@ -65,16 +68,20 @@ pub fn differences(
             (None, _) => seat_differences(seat, grant, (abilities, here), now, &mut out),
         }
         out.extend(grant.and_then(|g| stop_overlong(machine, seat, g, abilities, now)));
+        let stands_in = stand_in(machine, seat, now);
+        let stands_in = stands_in.filter(|n| stood.is_none() && !matched.contains(&Some(*n)));
+        if let Some(index) = stands_in {
+            keep_up(seat, &machine.grants[index], abilities, now, &mut out);
+            stand_ins.push(index);
+        }
     }
     resets(machine, &mut out);
     for (index, grant) in machine.grants.iter().enumerate() {
         let given_up = due.complete && !matched.contains(&Some(index));
-        let ends = (grant.replaced || given_up) && !grant.is_left();
+        let ends = (grant.replaced || given_up) && !grant.is_left() && !stand_ins.contains(&index);
         if ends && grant.status != GrantStatus::Revoked {
-            // A re-key is a person's decision, and so is what it ends.
-            let by_person = grant.replaced;
             out.push(Difference {
-                by_person,
+                by_person: is_ordered(machine, grant),
                 ..on(grant, revoke(grant))
             });
         }

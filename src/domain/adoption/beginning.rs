@@ -105,6 +105,12 @@ pub fn is_served(machine: &Machine) -> bool {
     !machine.grants.is_empty() || machine.actions.iter().any(makes)
 }
 
+/// Whether a purchase that has no key yet is getting one from here, and nothing of it is left to be read at Stripe.
+#[must_use]
+pub fn gets_key(machine: &Machine) -> bool {
+    machine.grants.is_empty() && is_served(machine) && machine.facts.iter().any(completes)
+}
+
 /// Whether an event of a purchase was delivered here, not only read when it was taken in.
 #[must_use]
 pub fn was_heard_of(machine: &Machine) -> bool {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::found::{FoundLicense, SAME_END};
+use super::found::{FoundLicense, SAME_END, between};
 use super::repair::{Repair, Unrepaired};
 use crate::domain::action::GrantStatus;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
@@ -159,6 +159,8 @@ pub struct Examined<'a> {
     pub stored: Option<&'a Entitlement>,
     /// Whether the store heard of it in the midst of its life, and is to read the rest, if a license is there to go on with.
     pub unread: bool,
+    /// Whether it is getting its key from here, and nothing of it is left to be read.
+    pub gets_key: bool,
     /// The licenses with its name that no other purchase holds, the best first.
     pub licenses: &'a [FoundLicense],
     /// Whether some license carries its customer's e-mail address.
@@ -198,7 +200,7 @@ pub struct Judged {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Remark {
-    /// It was taken in before, without a key.
+    /// It was taken in before without a key, or is getting its key from here.
     #[n(0)]
     TakenIn,
     /// Stripe lists it, and it is not paid.
@@ -267,7 +269,8 @@ impl<'a> Examined<'a> {
             return Some(Remark::EndGivenUp);
         }
         let keyless = matches!(class, Class::PaidWithoutKey | Class::Suggested);
-        if keyless && self.machine.adopted_at.is_some() && self.licenses.is_empty() {
+        let is_here = self.machine.adopted_at.is_some() || self.gets_key;
+        if keyless && is_here && self.licenses.is_empty() {
             return Some(Remark::TakenIn);
         }
         let mut used = self.licenses.iter().take(self.live_seats().count());
@@ -392,9 +395,4 @@ fn told_apart(stored: &Entitlement, all: &Entitlement, now: Timestamp) -> bool {
         (Some(_), None) | (None, Some(_)) => true,
     };
     live(stored) != live(all) || apart
-}
-
-/// The time between two instants, whichever comes first.
-fn between(a: Timestamp, b: Timestamp) -> Span {
-    Span::from_ms((a - b).ms().abs())
 }
