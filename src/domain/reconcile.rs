@@ -19,7 +19,7 @@ pub(super) use act::read_again;
 use act::{asked, create, new_license, on, reinstate, revoke, stop, take_place};
 use hands::left_as_given;
 pub use hands::{given_by_others, left_revoked, revoked_by_others};
-use stand_in::{is_ordered, keep_up, stand_in};
+use stand_in::{end, keep_up, stand_in};
 
 /// One act that would bring a license nearer to what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ pub fn differences(
             (None, _) => seat_differences(seat, grant, (abilities, here), now, &mut out),
         }
         out.extend(grant.and_then(|g| stop_overlong(machine, seat, g, abilities, now)));
-        let stands_in = stand_in(machine, seat, now);
+        let stands_in = stand_in(machine, seat);
         let stands_in = stands_in.filter(|n| stood.is_none() && !matched.contains(&Some(*n)));
         if let Some(index) = stands_in {
             keep_up(seat, &machine.grants[index], abilities, now, &mut out);
@@ -80,10 +80,7 @@ pub fn differences(
         let given_up = due.complete && !matched.contains(&Some(index));
         let ends = (grant.replaced || given_up) && !grant.is_left() && !stand_ins.contains(&index);
         if ends && grant.status != GrantStatus::Revoked {
-            out.push(Difference {
-                by_person: is_ordered(machine, grant),
-                ..on(grant, revoke(grant))
-            });
+            out.push(end(machine, due, grant));
         }
     }
     out

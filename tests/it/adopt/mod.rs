@@ -2,6 +2,7 @@
 
 mod again;
 mod apply;
+mod aside;
 mod elsewhere;
 mod kill;
 mod look;

@@ -1,7 +1,7 @@
 //! A license in whose place another one is made works until that one is there.
 
 use super::*;
-use crate::domain::hold::Hold;
+use crate::domain::hold::{DistrustCause, Hold};
 use crate::domain::id::AppId;
 use crate::domain::machine::Grant;
 use crate::domain::standing::Standing;
@@ -65,6 +65,40 @@ fn an_old_key_that_waits_for_its_successor_ends_with_its_purchase() {
         .decide(10.0, rekey())
         .decide(11.0, Verb::Revoke)
         .is("active: revoked");
+}
+
+/// One that runs out before the next payment is heard of goes on with it, and what time alone ends waits while time is not
+/// trusted.
+#[test]
+fn an_old_key_that_runs_out_meanwhile_goes_on_with_the_next_payment() {
+    let mut case = without_credits();
+    case.decide(10.0, rekey())
+        .on(34.0)
+        .is("active: expired")
+        .paid(35.0, "in_2", 30.0, 60.0)
+        .is("active: live 63")
+        .on(41.0)
+        .is("active: revoked, live 63");
+    let mut lapses = without_credits();
+    lapses.ready = vec![day(0.0), day(90.0)];
+    lapses
+        .decide(10.0, rekey())
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .is("grace: live 46");
+    lapses.stops_held = Some(Distrust {
+        cause: DistrustCause::Away(Span::from_hours(5)),
+        until: day(50.0),
+    });
+    lapses.on(47.0);
+    let held = lapses
+        .machine
+        .actions
+        .iter()
+        .filter_map(|a| a.held.as_ref());
+    assert!(held.eq(&[Hold::TimeNotTrusted(lapses.stops_held.unwrap())]));
+    lapses.stops_held = None;
+    lapses.reconcile();
+    lapses.is("lapsed: revoked");
 }
 
 /// A key that leaked ends now, whatever the new one waits for.
