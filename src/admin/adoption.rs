@@ -167,6 +167,7 @@ impl RepairStep {
                     decision: Decision {
                         verb: Verb::Rekey {
                             license: Some(*number),
+                            at_once: false,
                         },
                         author: author.clone(),
                         reason: reason.clone(),

@@ -1,10 +1,10 @@
 //! What the shop's orders hold: by comparing it before and after an order it is told exactly what that held or let go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
 use super::failure::Failure;
-use crate::domain::action::ActionOutcome;
+use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::holding::plan_of;
 use crate::domain::id::{MachineId, PlanName};
@@ -42,6 +42,56 @@ pub(super) fn by_orders_like_among(
         }
     }
     Ok(held)
+}
+
+/// Of actions that an order let go, how many something else holds by now, and what.
+pub(super) fn held_still(
+    context: &Context,
+    let_go: &[(MachineId, u32)],
+) -> Result<BTreeMap<HeldBy, u32>, Failure> {
+    let mut held = BTreeMap::new();
+    for (id, number) in let_go {
+        let machine = view::machine(context.handle.reader(), id)?;
+        let mut actions = machine.iter().flat_map(|machine| &machine.actions);
+        let still = actions.find(|a| a.id == *number && a.outcome == ActionOutcome::Held);
+        if let Some(by) = still.and_then(|a| a.held.as_ref()).map(Hold::by) {
+            *held.entry(by).or_default() += 1;
+        }
+    }
+    Ok(held)
+}
+
+/// The same with what belongs to no plan.
+pub(super) fn with_unplanned(
+    mut held: BTreeMap<HeldBy, u32>,
+    unplanned: Option<u32>,
+) -> BTreeMap<HeldBy, u32> {
+    if let Some(unplanned) = unplanned {
+        *held.entry(HeldBy::Observe).or_default() += unplanned;
+    }
+    held
+}
+
+/// What a plan that goes live leaves held, for it belongs to no plan: one-time purchases by their metadata, say.
+pub(super) fn observed_without_plan(
+    context: &Context,
+    what: &Standing,
+    concerned: &BTreeSet<MachineId>,
+) -> Result<Option<u32>, Failure> {
+    if !matches!(what, Standing::Live { plan: Some(_) }) {
+        return Ok(None);
+    }
+    let mut held = 0;
+    for id in concerned {
+        let Some(machine) = view::machine(context.handle.reader(), id)? else {
+            continue;
+        };
+        let is_observed =
+            |a: &&Action| a.outcome == ActionOutcome::Held && a.held == Some(Hold::Observed);
+        let observed = machine.actions.iter().filter(is_observed);
+        held += observed.filter(|a| plan_of(&machine, a).is_none()).count();
+    }
+    Ok(u32::try_from(held).ok().filter(|n| *n > 0))
 }
 
 fn of_machine(machine: &Machine, what: &Standing) -> HeldActions {

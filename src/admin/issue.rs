@@ -1,11 +1,11 @@
 //! A license for somebody who did not buy: a purchase that begins with a person's decision.
 
 use super::context::{Context, decision_id, to_come};
+use super::decided::decided;
 use super::failure::Failure;
-use super::response::{Changed, Response};
+use super::response::Response;
 use crate::domain::decision::{Decision, Verb};
-use crate::domain::id::{EventId, MachineId, ObjectId, PlanName, Scope, SourceName};
-use crate::engine::input::Input;
+use crate::domain::id::{MachineId, ObjectId, PlanName, Scope, SourceName};
 
 /// Hands the decision in.
 pub(super) async fn issue(
@@ -27,18 +27,7 @@ pub(super) async fn issue(
         id.trim_start_matches("dec_")
     ));
     let machine = MachineId::new(Scope::new(source, None), object);
-    let input = Input::Decision {
-        machine: machine.clone(),
-        id: EventId::new(&id),
-        decision,
-        at,
-    };
-    context.submit(&machine, input).await?;
-    Ok(Response::Changed(Changed {
-        machines: vec![machine.to_string()],
-        decision: Some(id),
-        ..Changed::default()
-    }))
+    decided(context, machine, (id, decision), at).await
 }
 
 /// Makes sure that the newest revision has such a plan.

@@ -3,7 +3,7 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop, `overrides` what a customer has of their own, `upkeep` backups and checks of the
+//! `standing` what holds for the whole shop, `held_work` what of an order is held all the same, `overrides` what a customer has of their own, `upkeep` backups and checks of the
 //! whole store, `why` what decided, `adoption` what a look at a shop needs of the store, `service_move` what moves to another
 //! license service.
 
@@ -12,10 +12,12 @@ mod attention;
 mod backfill;
 mod came_back;
 mod context;
+mod decided;
 mod dismiss;
 mod erase;
 mod failure;
 mod held_by_order;
+mod held_work;
 mod history;
 mod issue;
 mod lists;

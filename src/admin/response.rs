@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::failure::Failure;
+use super::held_work::HeldWork;
 use super::request::BackfillPosition;
 use super::standing::Holding;
 use crate::domain::hold::HeldBy;
@@ -125,6 +126,9 @@ pub struct Changed {
     /// How many actions stay held, by what holds them, where the order was about all that one thing holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub still_held: BTreeMap<HeldBy, u32>,
+    /// What of a decision is held all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldWork>,
 }
 
 /// An event in the index.

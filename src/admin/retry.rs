@@ -8,12 +8,13 @@ use super::lists::{OPEN, STRIPE, service_of};
 use super::read;
 use super::request::{ActionFilter, action_name};
 use super::response::{Response, changed};
-use crate::domain::action::Action;
+use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::operator::{Order, is_tried};
+use crate::domain::words::counted;
 use crate::effects::services::Services;
 use crate::engine::input::Input;
 use crate::engine::read::view;
@@ -129,8 +130,7 @@ fn open(context: &Context, what: &ActionFilter) -> Result<BTreeMap<MachineId, Op
         let id = read::resolve(context, id)?;
         let machine = view::machine(context.handle.reader(), &id)?
             .ok_or_else(|| no_machine(&id.to_string()))?;
-        let open = open_of(context, &machine, what)
-            .ok_or_else(|| Failure::input(format!("nothing waits or was refused for {id}")))?;
+        let open = open_of(context, &machine, what).ok_or_else(|| nothing_waits(&machine))?;
         return Ok([(id, open)].into());
     }
     let mut out = BTreeMap::new();
@@ -141,6 +141,23 @@ fn open(context: &Context, what: &ActionFilter) -> Result<BTreeMap<MachineId, Op
         true
     })?;
     Ok(out)
+}
+
+/// Why a retry of a purchase does nothing.
+fn nothing_waits(machine: &Machine) -> Failure {
+    let id = &machine.id;
+    let held = |a: &&Action| a.outcome == ActionOutcome::Held;
+    let held = machine.actions.iter().filter(held).count();
+    if held == 0 {
+        return Failure::input(format!("nothing waits or was refused for {id}"));
+    }
+    let held = counted(
+        u64::try_from(held).unwrap_or(u64::MAX),
+        "action is",
+        "actions are",
+    );
+    Failure::input(format!("nothing waits for a try of {id}: {held} held"))
+        .hint("`keyward held` says by what, and what ends that")
 }
 
 /// What an order is about of one purchase; `None` where that is nothing.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, decision_id, raw, to_come};
+use super::decided::decided;
 use super::failure::Failure;
 use super::request::{Request, action_name};
-use super::response::{Changed, Response, changed};
+use super::response::{Response, changed};
 use super::standing::Which;
 use super::upkeep::Upkeep;
 use super::{
@@ -17,7 +18,7 @@ use super::{
     reread, retry, service_move, standing, upkeep, why,
 };
 use crate::domain::decision::{Decision, Verb};
-use crate::domain::id::{EventId, SourceName};
+use crate::domain::id::SourceName;
 use crate::domain::operator::Order;
 use crate::domain::probe::ServiceProbe;
 use crate::effects::health::ServerAttention;
@@ -198,19 +199,7 @@ impl Service {
             .context
             .read(move |context| find(context).and_then(|id| read::may(context, id, resend)))
             .await?;
-        let id = decision_id(at);
-        let input = Input::Decision {
-            machine: machine.clone(),
-            id: EventId::new(&id),
-            decision,
-            at,
-        };
-        self.context.submit(&machine, input).await?;
-        Ok(Response::Changed(Changed {
-            machines: vec![machine.to_string()],
-            decision: Some(id),
-            ..Changed::default()
-        }))
+        decided(&self.context, machine, (decision_id(at), decision), at).await
     }
 
     /// Gives one action up, or holds it.

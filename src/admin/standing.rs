@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::came_back;
 use super::context::{Context, raw};
 use super::failure::Failure;
-use super::held_by_order::{by_orders_like, by_orders_like_among};
+use super::held_by_order::{
+    by_orders_like, by_orders_like_among, held_still, observed_without_plan, with_unplanned,
+};
 use super::issue::known_plan;
 use super::lists::{self, rows_max};
 use super::read;
@@ -172,39 +174,17 @@ pub(super) async fn order(
         .await?;
     let differ: Vec<_> = before.symmetric_difference(&after).collect();
     let machines: BTreeSet<String> = differ.iter().map(|(m, _)| m.to_string()).collect();
+    let count = u32::try_from(differ.len()).unwrap_or(u32::MAX);
+    let let_go: Vec<_> = before.difference(&after).cloned().collect();
+    let still_held = context
+        .read(move |context| held_still(context, &let_go))
+        .await?;
     Ok(Response::Changed(Changed {
         machines: machines.into_iter().collect(),
-        actions: Some(u32::try_from(differ.len()).unwrap_or(u32::MAX)),
-        still_held: unplanned
-            .map(|n| (HeldBy::Observe, n))
-            .into_iter()
-            .collect(),
+        actions: Some(count - still_held.values().sum::<u32>().min(count)),
+        still_held: with_unplanned(still_held, unplanned),
         ..Changed::default()
     }))
-}
-
-/// What a plan that goes live leaves held, for it belongs to no plan: one-time purchases by their metadata, say.
-fn observed_without_plan(
-    context: &Context,
-    what: &Standing,
-    concerned: &BTreeSet<MachineId>,
-) -> Result<Option<u32>, Failure> {
-    if !matches!(what, Standing::Live { plan: Some(_) }) {
-        return Ok(None);
-    }
-    let mut held = 0;
-    for id in concerned {
-        let Some(machine) = view::machine(context.handle.reader(), id)? else {
-            continue;
-        };
-        let is_observed =
-            |a: &&Action| a.outcome == ActionOutcome::Held && a.held == Some(Hold::Observed);
-        let observed = machine.actions.iter().filter(is_observed);
-        held += observed
-            .filter(|a| holding::plan_of(&machine, a).is_none())
-            .count();
-    }
-    Ok(u32::try_from(held).ok().filter(|n| *n > 0))
 }
 
 /// Keeps an order.

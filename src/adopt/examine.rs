@@ -17,8 +17,8 @@ use super::parcel::AdoptedPurchase;
 use super::report::{AdoptionReport, ReportRow, last_four};
 use super::table::KeyTable;
 use crate::domain::adoption::{
-    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, is_unread, labels_with,
-    note_seats,
+    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, gets_key, is_unread,
+    labels_with, note_seats,
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
@@ -58,6 +58,7 @@ pub struct Candidate {
     due: Entitlement,
     stored: Option<Entitlement>,
     unread: bool,
+    gets_key: bool,
     labels: BTreeSet<String>,
     customer: Option<CustomerId>,
     email: Option<String>,
@@ -86,6 +87,7 @@ impl Shop<'_> {
         let stored_due = stored.as_ref().map(|m| self.due(m));
         let unread = stored.as_ref().is_some_and(is_unread);
         let is_stranger = self.asking == Asking::Audit && stored.is_none();
+        let gets_key = stored.as_ref().is_some_and(gets_key);
         let source = self.scope.source().clone();
         let mut machine =
             stored.unwrap_or_else(|| Machine::new(id, shown.kind, source, shown.livemode));
@@ -103,6 +105,7 @@ impl Shop<'_> {
             due,
             stored: stored_due,
             unread,
+            gets_key,
             labels,
             customer: contact.customer.clone(),
             email: contact.payer(None).map(|e| e.to_lowercase()),
@@ -265,6 +268,7 @@ pub fn judge(
             due: &candidate.due,
             stored: candidate.stored.as_ref(),
             unread: candidate.unread,
+            gets_key: candidate.gets_key,
             licenses: &own,
             suggested,
             retry_at: candidate.retry_at,
@@ -283,8 +287,10 @@ pub fn judge(
             let noted = note_seats(&candidate.due, own.clone(), shop.now);
             waiting.push(candidate.purchase(Vec::new(), noted));
         }
-        // One that was taken in without a key has nothing left to be done, until a key is found.
-        let is_done = candidate.machine.adopted_at.is_some() && own.is_empty();
+        // One that was taken in without a key, or is getting its key from here, has nothing left to be done, until a key is
+        // found.
+        let is_here = candidate.machine.adopted_at.is_some() || candidate.gets_key;
+        let is_done = is_here && own.is_empty();
         let moves_it = match shop.asking {
             Asking::Adoption => {
                 judged.waits.is_none()

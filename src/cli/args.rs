@@ -154,7 +154,7 @@ pub enum Command {
     /// Keep a note with a purchase: what was reported about it until now counts as looked at. Also with an event that could not be
     /// read: nothing comes of it then.
     Note(DecisionArgs),
-    /// Give a purchase new keys; the old ones end.
+    /// Give a purchase new keys; the old ones end when these are there.
     Rekey(RekeyArgs),
     /// Send mail of a purchase to this address from now on, also its keys.
     Address(AddressArgs),

@@ -10,7 +10,7 @@ use super::author::author;
 use super::orders::{order, reason};
 use super::page::{self, ActionRow};
 use super::report;
-use crate::admin::{Changed, Compared, Failure, Holding, Request, Response, Settlement};
+use crate::admin::{Compared, Failure, Holding, Request, Response, Settlement};
 use crate::domain::hold::HeldBy;
 use crate::domain::id::{PlanName, SourceName};
 use crate::domain::standing::Standing;
@@ -194,9 +194,14 @@ fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Fail
             // Keys that were never held are not made again.
             return format!("{source}: no other program makes licenses; nothing was held by that");
         }
+        let stays = changed.still_held.iter();
+        let stays = stays.map(|(by, n)| format!("\n{}", stays_held(*by, *n, Settlement::Approve)));
         let done = match (count, holds) {
             (0, true) => format!("{sentence}; nothing waited that it holds"),
-            (0, false) => format!("{sentence}; nothing was held by that"),
+            (0, false) if changed.still_held.is_empty() => {
+                format!("{sentence}; nothing was held by that")
+            }
+            (0, false) => sentence.clone(),
             (n, true) => format!(
                 "{sentence}; {} held",
                 counted(n, "action is", "actions are")
@@ -206,16 +211,7 @@ fn give(config: &Path, what: Standing, why: &str, json: bool) -> Result<(), Fail
                 counted(n, "held action goes ahead", "held actions go ahead")
             ),
         };
-        done + &belongs_to_no_plan(changed)
-    })
-}
-
-/// What a plan that goes live leaves held.
-fn belongs_to_no_plan(changed: &Changed) -> String {
-    let stays = changed.still_held.get(&HeldBy::Observe);
-    stays.map_or_else(String::new, |n| {
-        let action = counted(*n, "action stays", "actions stay");
-        format!("\n{action} held that belong to no plan, such as purchases by their metadata: `keyward go-live` without `--plan` lets them go")
+        std::iter::once(done).chain(stays).collect()
     })
 }
 
@@ -268,7 +264,9 @@ fn stays_held(by: HeldBy, count: u32, settlement: Settlement) -> String {
         HeldBy::Guard | HeldBy::Adoption | HeldBy::Beginning | HeldBy::Person => {
             format!("`keyward held {word} --all --held-by {}`", by.as_str())
         }
-        HeldBy::Observe => "`keyward go-live`".to_owned(),
+        HeldBy::Observe => {
+            "`keyward go-live`, without `--plan` for what belongs to no plan".to_owned()
+        }
         HeldBy::Pause => "`keyward resume --service`".to_owned(),
         HeldBy::OtherHandler => "`keyward resume --source`".to_owned(),
         HeldBy::OtherService => "`keyward move-licenses`".to_owned(),

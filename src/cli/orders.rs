@@ -15,6 +15,7 @@ use crate::admin::{ActionFilter, Changed, Failure, Request, Response};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::PlanName;
 use crate::domain::time::Timestamp;
+use crate::domain::words::counted;
 use crate::effects::mail::Sender;
 
 /// Sends an order, and says what it changed.
@@ -178,9 +179,10 @@ pub(super) fn issue(config: &Path, args: &IssueArgs, now: Timestamp) -> Result<(
         args.json,
         |changed| {
             format!(
-                "{}: a license is issued; its key goes to {}",
+                "{}: a license is issued; its key goes to {}{}",
                 changed.machines.join(", "),
-                args.email
+                args.email,
+                not_yet(changed)
             )
         },
     )
@@ -230,6 +232,10 @@ pub struct RekeyArgs {
     /// The number of the license, as `show` names it. Absent: each that the purchase has.
     #[arg(long, value_name = "N")]
     pub license: Option<u32>,
+    /// End the old key now, also where the new one has to wait, for credits at the license service for example: for a key that
+    /// leaked. Until then the customer has none.
+    #[arg(long)]
+    pub at_once: bool,
     /// For which purchase, and why.
     #[command(flatten)]
     pub decision: DecisionArgs,
@@ -240,8 +246,40 @@ pub struct RekeyArgs {
 /// # Errors
 /// What went wrong.
 pub(super) fn rekey(config: &Path, args: &RekeyArgs) -> Result<(), Failure> {
-    let license = args.license;
-    decide(config, &args.decision, Verb::Rekey { license })
+    let (license, at_once) = (args.license, args.at_once);
+    decide(config, &args.decision, Verb::Rekey { license, at_once })
+}
+
+/// What holds an order, and what lets it go.
+fn not_yet(changed: &Changed) -> String {
+    let held = changed.held.iter().map(|work| {
+        format!(
+            "{} held by {}: `{}`",
+            counted(work.actions, "action for it is", "actions for it are"),
+            work.by.as_str(),
+            work.released_by
+        )
+    });
+    let held: Vec<String> = held.collect();
+    if held.is_empty() {
+        return String::new();
+    }
+    format!("; but not yet: {}", held.join("; "))
+}
+
+fn new_keys(license: Option<u32>, at_once: bool) -> String {
+    match (license, at_once) {
+        (None, false) => {
+            "new keys take the place of the old ones, which work until these are there".to_owned()
+        }
+        (None, true) => "the old keys end, and new ones take their place".to_owned(),
+        (Some(number), false) => format!(
+            "a new key takes the place of that of license {number}, which works until it is there"
+        ),
+        (Some(number), true) => {
+            format!("the key of license {number} ends, and a new one takes its place")
+        }
+    }
 }
 
 /// Hands a person's decision in.
@@ -259,10 +297,7 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         Verb::Keep => "the customer keeps the license".to_owned(),
         Verb::Resend { to: None } => "the keys are mailed once more".to_owned(),
         Verb::Resend { to: Some(to) } => format!("the keys are mailed once more, to {to}"),
-        Verb::Rekey { license: None } => "new keys take the place of the old ones".to_owned(),
-        Verb::Rekey {
-            license: Some(number),
-        } => format!("a new key takes the place of that of license {number}"),
+        Verb::Rekey { license, at_once } => new_keys(*license, *at_once),
         Verb::Address { email } => format!("mail goes to {email} from now on"),
         Verb::ResetDevices { .. } => {
             "the devices bound to its keys are forgotten as soon as the service confirms it"
@@ -287,7 +322,11 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
     };
     order(config, request, args.json, |changed| {
         match changed.events.as_slice() {
-            [] => format!("{}: {what}", changed.machines.join(", ")),
+            [] => format!(
+                "{}: {what}{}",
+                changed.machines.join(", "),
+                not_yet(changed)
+            ),
             events => format!("{}: nothing comes of it", events.join(", ")),
         }
     })

@@ -51,6 +51,8 @@ pub enum Concern {
         action: u32,
         /// What stood in its way last.
         why: Option<String>,
+        /// Whether it takes the place of a key that works until then.
+        old_works: bool,
     },
     /// A mail has no recipient.
     NoAddress {
@@ -259,8 +261,8 @@ impl Concern {
     #[must_use]
     pub const fn is_urgent(&self) -> bool {
         match self {
-            Self::PaidWithoutKey { .. }
-            | Self::Undeliverable { .. }
+            Self::PaidWithoutKey { old_works, .. } => !*old_works,
+            Self::Undeliverable { .. }
             | Self::UnreadableEvents { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }

@@ -4,8 +4,10 @@
 //! called. It never asks what happened: it compares what should be with what is.
 
 mod heard;
+mod inherited;
 mod mail;
 mod outcome;
+mod planned;
 
 pub use heard::add_fact;
 pub use mail::{Mailed, mailed, recipient};
@@ -21,10 +23,11 @@ use super::extension::{self, SeatAsked};
 use super::finding::{Finding, Report};
 use super::hold::{Cleared, Hold};
 use super::holding::{hold_back, hold_unproved, is_silent};
-use super::lifecycle::{Folded, SPEAKS_AFTER, Transition};
+use super::lifecycle::{Folded, Transition};
 use super::look_up::{self, look_ups};
 use super::machine::{Machine, ObservedTransition};
 use super::notice::{DueNotice, due_notices};
+use super::ordered::let_pass;
 use super::reconcile::{
     Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
 };
@@ -32,6 +35,7 @@ use super::service_move::{ServiceKind, name_service};
 use super::terms::Terms;
 use super::time::Timestamp;
 use mail::notices;
+use planned::{blocked, new_action, stands};
 
 /// What a settling found besides what it wrote into the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,10 +212,11 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
         }
     }
     release(machine, world);
+    let_pass(machine, &wanted, world.now);
     for difference in &wanted {
         refresh(machine, difference, world);
         hold_by_time(machine, difference, world);
-        if stands(machine, difference) || blocked(machine, difference) {
+        if stands(machine, difference) || blocked(machine, difference, world.now) {
             continue;
         }
         let mut action = new_action(machine, difference.clone(), world);
@@ -282,94 +287,6 @@ fn refresh(machine: &mut Machine, difference: &Difference, world: &DecisionConte
     {
         action.act = difference.act.clone();
     }
-}
-
-/// Whether an open action does this already, or a refusal stands in its way.
-fn stands(machine: &Machine, difference: &Difference) -> bool {
-    machine.open_actions().any(|a| difference.is(a))
-        || machine.actions.iter().any(|a| difference.was_refused(a))
-}
-
-/// One act at a time on one license, in order: the next waits until the one before is settled.
-fn blocked(machine: &Machine, difference: &Difference) -> bool {
-    difference.grant.is_some_and(|n| {
-        machine
-            .open_actions()
-            .any(|a| a.license == n && !a.act.creates())
-    })
-}
-
-/// From when on a license may be stopped for want of a payment alone: in the first minutes after a purchase was heard of the
-/// payment may be what is told next, and a key that stops a moment after it was mailed is the worst first impression.
-fn stops_from(machine: &Machine, difference: &Difference) -> Option<Timestamp> {
-    let stops = matches!(difference.act, Act::Suspend { .. } | Act::Revoke { .. });
-    let heard = machine.facts.iter().map(|f| f.received).min()?;
-    (stops && difference.unproved).then(|| heard + SPEAKS_AFTER)
-}
-
-fn new_action(
-    machine: &mut Machine,
-    difference: Difference,
-    world: &DecisionContext<'_>,
-) -> Action {
-    let license = difference.grant.unwrap_or_else(|| {
-        let unsent = machine.actions.iter().filter(|a| {
-            a.act.creates() && a.outcome == ActionOutcome::Superseded && a.attempts == 0
-        });
-        // A create that was never sent gives its number back.
-        let highest = machine.last_number;
-        let freed = unsent.map(|a| a.license).filter(|n| *n == highest).max();
-        let free = freed.filter(|n| {
-            !machine
-                .open_actions()
-                .any(|a| a.act.creates() && a.license == *n)
-        });
-        let free = free.filter(|n| !machine.grants.iter().any(|g| g.number == *n));
-        let number = free.unwrap_or(highest + 1);
-        machine.last_number = highest.max(number);
-        number
-    });
-    let mut due = world.now;
-    if let Some(grant) = machine
-        .grants
-        .iter()
-        .find(|g| Some(g.number) == difference.grant)
-        && let Some(until) = grant.unsettled_until
-    {
-        due = due.max(until);
-    }
-    due = due.max(stops_from(machine, &difference).unwrap_or(due));
-    let hold = difference.waits_for_time(world.stops_held);
-    let hold = hold.map(Hold::TimeNotTrusted);
-    let by_person = difference.by_person;
-    let new = difference.act.new_license();
-    let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());
-    let since = world.makes_since(&machine.source);
-    let looks = |seat| adoption::looks_first(machine, seat, since, world.gaps);
-    let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
-    let shortens = difference.takes && matches!(difference.act, Act::SetExpiry { .. });
-    let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
-    action.shortens = shortens.then_some(true);
-    action.label = makes.then(|| machine.label(license));
-    if action.act.creates() {
-        action.service = ServiceKind::named(world.brakes.service);
-    }
-    if looks_first {
-        // Another program hears of a sale when we do, and may be slower than the first look: one more is taken after it.
-        let others = world.brakes.standing.others_may_make(world.now);
-        action.phase = CreatePhase::Look {
-            since: world.now,
-            absent: u32::from(!others),
-            any_age: true,
-        };
-        due = due.max(adoption::looks_from(machine, world.gaps, world.now));
-    }
-    action.due = due;
-    if hold.is_some() {
-        (action.outcome, action.held) = (ActionOutcome::Held, hold);
-    }
-    action.cleared = by_person.then_some(Cleared::Decision);
-    action
 }
 
 /// When time alone changes something next: a license that runs out, a grace that ends, a notice that comes due.

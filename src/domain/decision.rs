@@ -61,12 +61,17 @@ pub enum Verb {
     /// The customer keeps the license despite a refund or dispute.
     #[n(4)]
     Keep,
-    /// A new key; the old one ends.
+    /// A new key; the old one ends when it is there.
     #[n(5)]
     Rekey {
         /// The number of the license; `None`: each that the purchase has.
         #[n(0)]
         license: Option<u32>,
+        /// Whether the old one ends though the new one may not be there yet.
+        #[n(1)]
+        #[cbor(default)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        at_once: bool,
     },
     /// Mail goes to this address from now on.
     #[n(6)]
@@ -186,14 +191,16 @@ impl Sentence for Verb {
                 write!(f, " {values}")?;
                 until(f, end)
             }
-            Self::Rekey {
-                license: Some(number),
-            } => write!(f, " of license {number}"),
+            Self::Rekey { license, at_once } => {
+                if let Some(number) = license {
+                    write!(f, " of license {number}")?;
+                }
+                f.write_str(if *at_once { " at once" } else { "" })
+            }
             Self::Resend { to: None }
             | Self::EndOverride
             | Self::Revoke
             | Self::Keep
-            | Self::Rekey { license: None }
             | Self::ResetDevices { device: None }
             | Self::ApplyRevision
             | Self::Erase

@@ -63,7 +63,7 @@ impl Brakes<'_> {
 
 /// Holds back what must not be sent now, and lets go what nothing holds any more.
 pub(super) fn hold_back(machine: &mut Machine, due: &Entitlement, world: &DecisionContext<'_>) {
-    let_go(machine, due, world);
+    let_go(machine, world);
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
         let is_cleared = matches!(
@@ -107,8 +107,13 @@ fn hold_of(
             reason: order.reason.clone(),
         });
     }
+    // It changes nothing, and what is known of the license is what else is judged by.
+    if matches!(action.act, Act::Read { .. }) {
+        return None;
+    }
+    let is_ordered = action.cleared == Some(Cleared::Decision);
     let goes_on = goes_on(machine, action, world.now) || gives_margin(machine, due, action);
-    if is_only_adopted(machine) && !goes_on {
+    if is_only_adopted(machine) && !goes_on && !is_ordered {
         return Some(Hold::Adoption);
     }
     if !changes_something(action) {
@@ -190,36 +195,31 @@ pub fn plan_of<'a>(machine: &'a Machine, action: &'a Action) -> Option<&'a PlanN
     grant.and_then(|g| g.plan.as_ref())
 }
 
-/// What was held and is held by nothing any more goes ahead. Where others made licenses meanwhile, it looks first: a create
-/// for its license, anything else for what the license has become.
-fn let_go(machine: &mut Machine, due: &Entitlement, world: &DecisionContext<'_>) {
+/// What was held is judged again once what held it is over: it goes ahead, unless something else holds it. Where others made
+/// licenses meanwhile, it looks first: a create for its license, anything else for what the license has become.
+fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
     look_anew(machine, world);
     let mut read = Vec::new();
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
-        if action.outcome != ActionOutcome::Held {
-            continue;
-        }
-        if let Some(hold) = hold_of(machine, due, action, world) {
-            rename(&mut machine.actions[index], hold);
+        let held = action.outcome == ActionOutcome::Held;
+        if !held || still_holds(machine, action, world) {
             continue;
         }
         let is_read = matches!(action.act, Act::Read { .. });
         let mut grants = machine.grants.iter();
         let is_left = grants.any(|g| g.number == action.license && g.is_left());
-        let incomplete =
-            action.held == Some(Hold::BeginningUnknown) && only_gives(machine, world.store_since);
+        let live = world.brakes.standing.live_since(&machine.source);
         let action = &mut machine.actions[index];
+        // What was paused may have been observed meanwhile.
+        let others_acted = matches!(action.held, Some(Hold::Observed | Hold::OtherHandler))
+            || live.is_some_and(|live| live >= action.at) && action.phase == CreatePhase::Ready;
         match action.held {
             // Of a license that was left meanwhile nothing is to be read any more.
             Some(Hold::OtherService { .. }) if is_read && is_left => {
                 (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
             }
-            Some(Hold::Paused { .. } | Hold::OtherService { .. }) => {
-                (action.outcome, action.held, action.due) =
-                    (ActionOutcome::Pending, None, world.now);
-            }
-            Some(Hold::Observed | Hold::OtherHandler) if action.act.creates() => {
+            _ if action.act.creates() && others_acted => {
                 (action.outcome, action.held, action.due) =
                     (ActionOutcome::Pending, None, world.now);
                 action.phase = CreatePhase::Look {
@@ -228,23 +228,25 @@ fn let_go(machine: &mut Machine, due: &Entitlement, world: &DecisionContext<'_>)
                     any_age: true,
                 };
             }
-            Some(Hold::Observed) => {
+            _ if others_acted && !is_read => {
                 (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
                 read.push(action.license);
             }
-            Some(Hold::BeginningUnknown) if !incomplete => {
-                (action.outcome, action.held, action.due) =
-                    (ActionOutcome::Pending, None, world.now);
-            }
             Some(
-                Hold::OtherHandler
+                Hold::Paused { .. }
+                | Hold::OtherService { .. }
+                | Hold::Observed
+                | Hold::OtherHandler
+                | Hold::BeginningUnknown
                 | Hold::TimeNotTrusted(_)
                 | Hold::Person { .. }
                 | Hold::Guard
-                | Hold::Adoption
-                | Hold::BeginningUnknown,
+                | Hold::Adoption,
             )
-            | None => {}
+            | None => {
+                (action.outcome, action.held, action.due) =
+                    (ActionOutcome::Pending, None, world.now);
+            }
         }
     }
     for license in read {
@@ -252,11 +254,20 @@ fn let_go(machine: &mut Machine, due: &Entitlement, world: &DecisionContext<'_>)
     }
 }
 
-/// Something else holds an action by now: the pause is over that held it first, say, and its license is at another service.
-fn rename(action: &mut Action, by: Hold) {
-    let passes = matches!(action.held, Some(Hold::Paused { .. }));
-    if passes && matches!(by, Hold::OtherService { .. }) {
-        action.held = Some(by);
+/// Whether what holds an action still does. What a person's word settles ends by that alone, and what time settles is let go
+/// by whoever knows the time.
+fn still_holds(machine: &Machine, action: &Action, world: &DecisionContext<'_>) -> bool {
+    let standing = world.brakes.standing;
+    match &action.held {
+        Some(Hold::OtherService { .. }) => {
+            elsewhere(machine, action, world.brakes.service).is_some()
+        }
+        Some(Hold::OtherHandler) => standing.other_handler(&machine.source).is_some(),
+        Some(Hold::Paused { .. }) => standing.paused(world.brakes.service).is_some(),
+        Some(Hold::Observed) => standing.observes(plan_of(machine, action)).is_some(),
+        Some(Hold::BeginningUnknown) => only_gives(machine, world.store_since),
+        Some(Hold::TimeNotTrusted(_) | Hold::Person { .. } | Hold::Guard | Hold::Adoption) => true,
+        None => false,
     }
 }
 

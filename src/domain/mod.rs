@@ -65,6 +65,7 @@ pub mod customer_orders; // orders about a customer, as decisions about their pu
 pub mod extension; // the same key again: time that one purchase adds to another's license
 pub mod no_use; // why an event is of no use
 pub mod operator; // what an operator's order does with actions
+pub mod ordered; // what a person's own order about a purchase asks for
 pub mod put_back; // what becomes of a machine of a copy that is put back
 pub mod routing; // which machine a fact belongs to
 pub mod search; // what is parked, and when Stripe is asked for its links

@@ -3,19 +3,23 @@
 //! A crash, a refusal or a change of mind is repaired by this same function: it looks only at the present.
 
 mod act;
+mod hands;
+mod stand_in;
 
 use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus};
 use super::adoption::{given_for_its_period, is_over_unpaid, outlives_purchase};
 use super::decision::Verb;
 use super::entitlement::{Entitlement, SeatDue, Want, Why};
-use super::finding::Finding;
 use super::hold::{Distrust, DistrustCause};
-use super::machine::{ExternalChanges, Grant, Machine};
+use super::machine::{Grant, Machine};
 use super::service_move::{ServiceKind, left_for};
 use super::time::Timestamp;
 use crate::domain::matching::{is_for, match_seats};
 pub(super) use act::read_again;
 use act::{asked, create, new_license, on, reinstate, revoke, stop, take_place};
+use hands::left_as_given;
+pub use hands::{given_by_others, left_revoked, revoked_by_others};
+use stand_in::{end, keep_up, stand_in};
 
 /// One act that would bring a license nearer to what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +49,7 @@ pub fn differences(
 ) -> Vec<Difference> {
     let mut out = Vec::new();
     let matched = match_seats(machine, due);
+    let mut stand_ins = Vec::new();
     for (seat, grant) in due.seats.iter().zip(&matched) {
         if grant.is_none() && moved_away(machine, seat) {
             continue;
@@ -63,18 +68,19 @@ pub fn differences(
             (None, _) => seat_differences(seat, grant, (abilities, here), now, &mut out),
         }
         out.extend(grant.and_then(|g| stop_overlong(machine, seat, g, abilities, now)));
+        let stands_in = stand_in(machine, seat);
+        let stands_in = stands_in.filter(|n| stood.is_none() && !matched.contains(&Some(*n)));
+        if let Some(index) = stands_in {
+            keep_up(seat, &machine.grants[index], abilities, now, &mut out);
+            stand_ins.push(index);
+        }
     }
     resets(machine, &mut out);
     for (index, grant) in machine.grants.iter().enumerate() {
         let given_up = due.complete && !matched.contains(&Some(index));
-        let ends = (grant.replaced || given_up) && !grant.is_left();
+        let ends = (grant.replaced || given_up) && !grant.is_left() && !stand_ins.contains(&index);
         if ends && grant.status != GrantStatus::Revoked {
-            // A re-key is a person's decision, and so is what it ends.
-            let by_person = grant.replaced;
-            out.push(Difference {
-                by_person,
-                ..on(grant, revoke(grant))
-            });
+            out.push(end(machine, due, grant));
         }
     }
     out
@@ -126,71 +132,6 @@ fn resets(machine: &Machine, out: &mut Vec<Difference>) {
             }
         }
     }
-}
-
-/// Rule 51: what another hand revoked is left, and told, until a person says otherwise.
-#[must_use]
-pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<u32> {
-    let matched = match_seats(machine, due);
-    let pairs = due
-        .seats
-        .iter()
-        .zip(matched)
-        .filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
-    pairs
-        .filter(|(seat, g)| left_revoked(machine, seat, g, now))
-        .map(|(_, g)| g.number)
-        .collect()
-}
-
-/// Whether another hand revoked a seat's license, so that it is left.
-#[must_use]
-pub fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp) -> bool {
-    let ours = |a: &Action| {
-        matches!(a.act, Act::Revoke { .. }) && a.license == grant.number && a.attempts > 0
-    };
-    grant.status == GrantStatus::Revoked
-        && seat.want.live_at(now)
-        && seat.why != Why::Decided
-        && !machine.actions.iter().any(ours)
-}
-
-/// What another hand gave a license and a person has not spoken about.
-fn left_as_given(seat: &SeatDue, grant: &Grant) -> ExternalChanges {
-    grant
-        .given
-        .filter(|_| seat.why != Why::Decided)
-        .unwrap_or_default()
-}
-
-/// Licenses that have more at the service than they should, because another hand gave it: they are left so until a person
-/// says.
-#[must_use]
-pub fn given_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Finding> {
-    let matched = match_seats(machine, due);
-    let pairs = due
-        .seats
-        .iter()
-        .zip(matched)
-        .filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
-    let mut out = Vec::new();
-    for (seat, grant) in pairs.filter(|(_, g)| g.live_at(now)) {
-        let left = left_as_given(seat, grant);
-        let Want::Live { until } = seat.want else {
-            continue;
-        };
-        let time = left.time
-            && until.is_some_and(|u| grant.expires_at.is_none_or(|is| is.whole_s() > u.whole_s()));
-        let devices = left.devices && grant.devices > seat.devices;
-        if time || devices {
-            out.push(Finding::GivenElsewhere {
-                number: grant.number,
-                time,
-                devices,
-            });
-        }
-    }
-    out
 }
 
 /// Licenses that should not work and that nobody knows of, for a purchase that is older than this store: somebody may have

@@ -126,7 +126,10 @@ impl Wish {
     pub fn decision(self, device: Option<String>) -> Decision {
         let verb = match self {
             Self::ResetDevices => Verb::ResetDevices { device },
-            Self::Rekey => Verb::Rekey { license: None },
+            Self::Rekey => Verb::Rekey {
+                license: None,
+                at_once: false,
+            },
             Self::Resend => Verb::Resend { to: None },
         };
         Decision {

@@ -97,6 +97,20 @@ pub fn is_unread(machine: &Machine) -> bool {
         && !machine.notices.iter().any(mails)
 }
 
+/// Whether a purchase has a license from here, or is getting one: it was heard of before it is taken in, so what waits for it
+/// goes on as it was decided.
+#[must_use]
+pub fn is_served(machine: &Machine) -> bool {
+    let makes = |a: &Action| a.act.creates() && a.is_open();
+    !machine.grants.is_empty() || machine.actions.iter().any(makes)
+}
+
+/// Whether a purchase that has no key yet is getting one from here, and nothing of it is left to be read at Stripe.
+#[must_use]
+pub fn gets_key(machine: &Machine) -> bool {
+    machine.grants.is_empty() && is_served(machine) && machine.facts.iter().any(completes)
+}
+
 /// Whether an event of a purchase was delivered here, not only read when it was taken in.
 #[must_use]
 pub fn was_heard_of(machine: &Machine) -> bool {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-use super::found::{FoundLicense, SAME_END};
+use super::found::{FoundLicense, SAME_END, between};
 use super::remark::Remark;
 use super::repair::{Repair, Unrepaired};
 use crate::domain::action::GrantStatus;
@@ -160,6 +160,8 @@ pub struct Examined<'a> {
     pub stored: Option<&'a Entitlement>,
     /// Whether the store heard of it in the midst of its life, and is to read the rest, if a license is there to go on with.
     pub unread: bool,
+    /// Whether it is getting its key from here, and nothing of it is left to be read.
+    pub gets_key: bool,
     /// The licenses with its name that no other purchase holds, the best first.
     pub licenses: &'a [FoundLicense],
     /// Whether some license carries its customer's e-mail address.
@@ -356,9 +358,4 @@ fn told_apart(stored: &Entitlement, all: &Entitlement, now: Timestamp) -> bool {
         (Some(_), None) | (None, Some(_)) => true,
     };
     live(stored) != live(all) || apart
-}
-
-/// The time between two instants, whichever comes first.
-fn between(a: Timestamp, b: Timestamp) -> Span {
-    Span::from_ms((a - b).ms().abs())
 }

@@ -49,3 +49,8 @@ impl FoundLicense {
             }
     }
 }
+
+/// The time between two instants, whichever comes first.
+pub(super) fn between(a: Timestamp, b: Timestamp) -> Span {
+    Span::from_ms((a - b).ms().abs())
+}

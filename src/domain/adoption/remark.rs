@@ -10,7 +10,7 @@ use crate::domain::entitlement::SeatDue;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Remark {
-    /// It was taken in before, without a key.
+    /// It was taken in before without a key, or is getting its key from here.
     #[n(0)]
     TakenIn,
     /// Stripe lists it, and it is not paid.
@@ -39,7 +39,8 @@ impl Examined<'_> {
             return Some(Remark::EndGivenUp);
         }
         let keyless = matches!(class, Class::PaidWithoutKey | Class::Suggested);
-        if keyless && self.machine.adopted_at.is_some() && self.licenses.is_empty() {
+        let is_here = self.machine.adopted_at.is_some() || self.gets_key;
+        if keyless && is_here && self.licenses.is_empty() {
             return Some(Remark::TakenIn);
         }
         if class != Class::LinkedEndsTooEarly {

@@ -8,7 +8,7 @@ use crate::domain::finding::{Finding, Report};
 use crate::domain::guard::name_of;
 use crate::domain::hold::Hold;
 use crate::domain::lifecycle::{State, subscription};
-use crate::domain::machine::Machine;
+use crate::domain::machine::{Grant, Machine};
 use crate::domain::notice::{Notice, NoticeStatus};
 use crate::domain::time::Timestamp;
 
@@ -98,6 +98,7 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
                 machine: machine.id.clone(),
                 action: action.id,
                 why: action.why(),
+                old_works: old_works(machine, &action.act, now),
             }
         }
         ActionOutcome::Pending if lacks_access => Concern::RefusedAction(named()),
@@ -120,6 +121,15 @@ fn brings_key(machine: &Machine, act: &Act) -> bool {
                 act.question(),
                 Some(Question::LineItems(_) | Question::FirstInvoice(_))
             )
+}
+
+/// Whether a license is to be made in the place of one that works until it is there.
+fn old_works(machine: &Machine, act: &Act, now: Timestamp) -> bool {
+    let of_seat = |g: &Grant| {
+        let new = act.new_license();
+        new.is_some_and(|new| new.seat == g.seat) && g.live_at(now) && !g.is_left()
+    };
+    machine.grants.iter().any(of_seat)
 }
 
 fn notice(machine: &Machine, notice: &Notice) -> Option<Attention> {

@@ -241,8 +241,12 @@ impl Sentence for Concern {
                 because(f, &action.why)
             }
             Self::HeldAction { action, hold } => write!(f, "{} is held: {hold}", action.act),
-            Self::PaidWithoutKey { why, .. } => {
-                f.write_str("paid, and there is no key yet")?;
+            Self::PaidWithoutKey { why, old_works, .. } => {
+                f.write_str(if *old_works {
+                    "its new key is not there yet, and the old one works until it is"
+                } else {
+                    "paid, and there is no key yet"
+                })?;
                 because(f, why)
             }
             Self::NoAddress { kind, .. } => write!(f, "{} has no recipient", kind.as_str()),

@@ -1,7 +1,17 @@
 //! Rules in time, and people (rules 49 and 50).
 
+mod succeeding;
+
 use super::*;
 use crate::domain::policy::{AtGraceEnd, OnCancel, OnRefund};
+
+/// New keys, the old ones until these are there.
+pub(super) fn rekey() -> Verb {
+    Verb::Rekey {
+        license: None,
+        at_once: false,
+    }
+}
 
 /// Rule 49: each thing is judged by the revision in force when it happened, and loading one takes nothing away.
 #[test]
@@ -178,7 +188,7 @@ fn a_person_s_word_goes_before() {
             "checkout.session.completed",
             session(PaymentStatus::Paid),
         )
-        .decide(1.0, Verb::Rekey { license: None });
+        .decide(1.0, rekey());
     rekeyed
         .is("paid: revoked, live for life")
         .on(2.0)
@@ -234,12 +244,12 @@ fn an_extension_settles_what_failed_before() {
 fn a_new_key_takes_the_place_of_the_old_one() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0)
-        .decide(10.0, Verb::Rekey { license: None })
+        .decide(10.0, rekey())
         .is("active: revoked, live 33");
     case.paid(30.1, "in_2", 30.0, 60.0)
         .is("active: revoked, live 63")
         .acts("create create revoke extend");
-    case.decide(40.0, Verb::Rekey { license: None })
+    case.decide(40.0, rekey())
         .is("active: revoked, revoked, live 63")
         .on(50.0);
     case.mails("license_issued 0, license_issued 10, license_issued 40");

@@ -1,5 +1,6 @@
 //! What is said of a purchase, to its customer and to the operator: what is, not what should be.
 
+use super::decisions::rekey;
 use super::*;
 use crate::domain::adoption::ADOPTED_PREFIX;
 use crate::domain::context::Situation;
@@ -192,7 +193,7 @@ fn a_license_that_still_works_is_not_said_to_have_ended() {
 #[test]
 fn a_license_in_whose_place_another_is_made_is_spoken_of_while_it_works() {
     let mut case = bought();
-    case.paused(4.0).decide(5.0, Verb::Rekey { license: None });
+    case.paused(4.0).decide(5.0, rekey());
     let said = case.said();
     let (new, old) = said.split_once('\n').unwrap();
     assert!(new.contains("not there yet"), "{said}");

@@ -1,5 +1,7 @@
 //! Observe mode, a paused service and adoption: what is held, and what becomes of it (rule 53).
 
+mod aside;
+
 use super::*;
 use crate::domain::adoption::ADOPTED_PREFIX;
 use crate::domain::change::Change;

@@ -1,5 +1,6 @@
 //! All licenses move to another license service.
 
+use super::decisions::rekey;
 use super::facts::{failed_refund, refund, session};
 use super::{Case, day};
 use crate::domain::decision::Verb;
@@ -85,7 +86,7 @@ fn a_new_key_that_a_person_wants_is_a_new_one() {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0)
         .decide(10.0, to_authforge(TellOfKeys::Nobody))
-        .decide(11.0, Verb::Rekey { license: None })
+        .decide(11.0, rekey())
         .is("active: live 33, revoked, live 33")
         .on(12.0)
         .mails("license_issued 0, license_issued 11");
@@ -140,13 +141,10 @@ fn with_the_old_service_again_what_waited_is_done_there() {
     case.service = "embedded";
     case.paid(0.0, "in_1", 0.0, 30.0);
     case.service = "authforge";
-    case.decide(10.0, Verb::Rekey { license: None })
+    case.decide(10.0, rekey())
         .is("active: live 33")
-        .holds(&[
-            ("create_license", AT_EMBEDDED),
-            ("revoke_license", AT_EMBEDDED),
-        ]);
-    // A license that works there, and no key beside it: its revocation has to be done first.
+        .holds(&[("create_license", AT_EMBEDDED)]);
+    // A license that works there, and no key beside it: its successor is made there first.
     assert_eq!(classes(&case, KeysAtTarget::Own), [MoveClass::Busy]);
     case.service = "embedded";
     case.on(11.0);

@@ -1,6 +1,7 @@
 //! What is not proved takes nothing: a purchase whose beginning nobody told is only given to, and a license that its service
 //! calls revoked is read again.
 
+use super::decisions::rekey;
 use super::*;
 use crate::domain::adoption::ADOPTED_PREFIX;
 use crate::domain::hold::Hold;
@@ -156,7 +157,7 @@ fn a_license_that_was_ended_here_is_not_read_again() {
     let mut rekeyed = Case::subscription(|_| {});
     rekeyed
         .paid(0.0, "in_1", 0.0, 30.0)
-        .decide(1.0, Verb::Rekey { license: None })
+        .decide(1.0, rekey())
         .on(29.0)
         .is("active: revoked, live 33");
     assert_eq!(rekeyed.read_after(1.0), [0; 0]);

@@ -5,15 +5,15 @@ use crate::domain::fact::Fact;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::service_move;
 
-/// Takes a fact in. A re-key replaces the licenses that are there when it is heard, and none that is made after it; a move to
-/// another service leaves them.
+/// Takes a fact in. A re-key replaces the licenses that are there when it is heard, and none that is made after it; what is
+/// replaced works until its successor is there. A move to another service leaves them.
 pub fn add_fact(machine: &mut Machine, fact: &Fact) {
     if machine.knows(fact) {
         return;
     }
     machine.facts.push(fact.clone());
     match fact.decision().map(|d| &d.verb) {
-        Some(Verb::Rekey { license }) => {
+        Some(Verb::Rekey { license, .. }) => {
             let is_meant = |g: &&mut Grant| license.is_none_or(|number| g.number == number);
             for grant in machine.grants.iter_mut().filter(is_meant) {
                 grant.replaced = true;

@@ -1,5 +1,6 @@
 //! What came of an action, as a change of its machine.
 
+use super::inherited::Inherited;
 use crate::domain::action::{
     Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Missing, NewLicense, Outcome,
     RefusalScope,
@@ -11,7 +12,7 @@ use crate::domain::machine::{ExternalChanges, Grant, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::retry::next_try;
 use crate::domain::service::{NOT_SHOWN, shows, unrounded};
-use crate::domain::service_move::{KeptKey, ServiceKind, ServiceMove, TellOfKeys};
+use crate::domain::service_move::ServiceKind;
 use crate::domain::time::{Span, Timestamp};
 
 /// Takes in what came of an action. An outcome that comes twice, or for an action that is settled, changes only what the
@@ -145,6 +146,14 @@ fn unknown(
     let settled = sent + world.abilities.request_timeout;
     if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == license) {
         grant.unsettled_until = grant.unsettled_until.max(Some(settled));
+    }
+    // Nor may anything else that waits for this license overtake it.
+    let others = machine.actions.iter_mut().enumerate();
+    let of_it = |n: usize, a: &Action| {
+        n != index && a.license == license && a.outcome == ActionOutcome::Pending
+    };
+    for (_, other) in others.filter(|(n, a)| of_it(*n, a) && !a.act.creates()) {
+        other.due = other.due.max(settled);
     }
     let reads = machine
         .open_actions()
@@ -294,34 +303,6 @@ fn confirm_new(
         service: ServiceKind::named(world.brakes.service),
         service_move: inherited.and_then(|i| i.told),
     });
-}
-
-/// What a license has from the one that was left at the service of before.
-#[derive(Clone, Copy)]
-struct Inherited {
-    given: Option<ExternalChanges>,
-    adopted: bool,
-    told: Option<ServiceMove>,
-}
-
-impl Inherited {
-    /// Reads it; one whose key is kept is the same license from then on.
-    fn of(machine: &mut Machine, new: &NewLicense, kept: &KeptKey, confirmed: &Confirmed) -> Self {
-        let of_key = |g: &&Grant| g.key == kept.key && g.is_left();
-        let left = machine.grants.iter().find(of_key);
-        let (given, adopted) = left.map_or((None, false), |g| (g.given, g.adopted));
-        let is_kept = confirmed.key == kept.key;
-        if is_kept {
-            let stays = |g: &Grant| g.key != kept.key || !g.is_left() || g.seat != new.seat;
-            machine.grants.retain(stays);
-        }
-        let told = (is_kept || kept.tell == TellOfKeys::Nobody).then_some(ServiceMove::Untold);
-        Self {
-            given,
-            adopted,
-            told,
-        }
-    }
 }
 
 fn confirm_known(

@@ -4,7 +4,7 @@
 use super::dues::dues;
 use super::transaction::Transaction;
 use crate::domain::adoption::{
-    FoundLicense, Linked, Linking, began_before, is_unread, is_untouched, link_found,
+    FoundLicense, Linked, Linking, began_before, is_served, is_unread, is_untouched, link_found,
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::entitlement;
@@ -52,10 +52,10 @@ fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, R
         return Ok(Receipt::Ignored(Reason::OtherModeThanPurchase.to_string()));
     }
     machine.livemode = machine.livemode.or(adoption.livemode);
-    // A purchase that has a license from here goes on as it is, and so does one of which an event is taken in that was
-    // missed. Of one that came here by an event, with keys that others made, only now it is read what was before.
-    let begins =
-        machine.grants.is_empty() || (is_unread(&machine) && !adoption.licenses.is_empty());
+    // A purchase that has a license from here, or is getting one, goes on as it is, and so does one of which an event is
+    // taken in that was missed. Of one that came here by an event, with keys that others made, only now it is read what was
+    // before.
+    let begins = !is_served(&machine) || (is_unread(&machine) && !adoption.licenses.is_empty());
     let mut news = 0;
     for delivery in &adoption.deliveries {
         if take_in(tx, &scope, &mut machine, delivery, fresh)? {

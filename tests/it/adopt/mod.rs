@@ -2,6 +2,7 @@
 
 mod again;
 mod apply;
+mod aside;
 mod came_back;
 mod elsewhere;
 mod kill;

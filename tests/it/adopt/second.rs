@@ -9,7 +9,7 @@ use crate::support::app::TestApp;
 use crate::support::wait::{PATIENCE, until, within};
 
 /// Somebody buys now.
-async fn buys(app: &TestApp, n: usize) -> Customer {
+pub(super) async fn buys(app: &TestApp, n: usize) -> Customer {
     let now_s = Clock::Wall.now().s();
     let customer = Customer::buys(n, now_s);
     let mut told = Told::default();

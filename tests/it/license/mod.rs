@@ -13,3 +13,4 @@ mod probe;
 pub(crate) mod programs;
 mod service_move;
 mod still_wanted;
+mod successor;

@@ -32,7 +32,7 @@ pub(in crate::config) const SELF_SERVICE: Section = Section {
             "rekey",
             Allowance,
             Means("they cannot"),
-            "Get new keys in place of the old ones, which end.",
+            "Get new keys in place of the old ones, which end then.",
         ),
     ],
 };
