@@ -6,6 +6,7 @@
 mod heard;
 mod mail;
 mod outcome;
+mod supersede;
 
 pub use heard::add_fact;
 pub use mail::{Mailed, mailed, recipient};
@@ -28,10 +29,12 @@ use super::notice::{DueNotice, due_notices};
 use super::reconcile::{
     Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
 };
+use super::revocation;
 use super::service_move::{ServiceKind, name_service};
 use super::terms::Terms;
 use super::time::Timestamp;
 use mail::notices;
+use supersede::supersede;
 
 /// What a settling found besides what it wrote into the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +73,7 @@ pub fn reconcile_folded(
     };
     adoption::bound_ends(machine, &mut due, terms);
     name_plans(machine, &due);
+    revocation::note(machine, &due, world);
     if machine.held.is_none() {
         actions(machine, &folded, &due, world);
     }
@@ -192,20 +196,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     by_hand::close(machine, &wanted, world.now);
     wanted.extend(by_hand::reads(machine, world.now));
     wanted.extend(doubted::reads(machine, due, world.now));
-    for action in &mut machine.actions {
-        // One that may have acted is settled first: what it did decides what remains to be done.
-        let looks = matches!(action.phase, CreatePhase::Look { .. }) && action.act.creates();
-        let may_have_acted = looks || world.under_way.contains(&action.id);
-        let of_a_license = !matches!(action.act, Act::Read { .. } | Act::Query(_));
-        if action.is_open()
-            && of_a_license
-            && !may_have_acted
-            && !wanted.iter().any(|d| d.is(action))
-        {
-            action.outcome = ActionOutcome::Superseded;
-            action.at = world.now;
-        }
-    }
+    supersede(machine, &wanted, world);
     release(machine, world);
     for difference in &wanted {
         refresh(machine, difference, world);

@@ -143,7 +143,7 @@ pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -
         .collect()
 }
 
-/// Whether another hand revoked a seat's license, so that it is left.
+/// Whether another hand revoked a seat's license, so that it is left. What the purchase's own history asked for was no other's.
 #[must_use]
 pub fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp) -> bool {
     let ours = |a: &Action| {
@@ -152,6 +152,7 @@ pub fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Times
     grant.status == GrantStatus::Revoked
         && seat.want.live_at(now)
         && seat.why != Why::Decided
+        && grant.revocation_due.is_none()
         && !machine.actions.iter().any(ours)
 }
 

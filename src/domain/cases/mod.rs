@@ -23,12 +23,14 @@ mod moving;
 mod notices;
 mod overrides;
 mod paying;
+mod restored;
 mod services;
 mod unproved;
 
 use super::action::{
     Abilities, Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Outcome,
 };
+use super::adoption::Gap;
 use super::context::DecisionContext;
 use super::decide::{Mailed, add_fact, mailed, outcome, recipient, reconcile};
 use super::decision::{Decision, Verb};
@@ -74,6 +76,12 @@ pub(super) struct Case {
     /// Why nobody is stopped by time alone at present.
     stops_held: Option<Distrust>,
     standing: StandingOrders,
+    /// Times of which the store has no memory.
+    gaps: Vec<Gap>,
+    /// Keys that the service shows revoked when they are read, or found.
+    revoked_there: Vec<&'static str>,
+    /// Whether the service brings no revoked license back.
+    revokes_for_good: bool,
     /// What another hand made of the license, as the next read shows it.
     shows: Option<(Option<Timestamp>, Devices)>,
     /// What the service makes of what it was asked for.
@@ -136,6 +144,9 @@ impl Case {
             since: None,
             stops_held: None,
             standing: StandingOrders::default(),
+            gaps: Vec::new(),
+            revoked_there: Vec::new(),
+            revokes_for_good: false,
             shows: None,
             garbles: None,
             takes_no_end: false,
@@ -230,8 +241,10 @@ impl Case {
 
     fn reconcile(&mut self) {
         let (revisions, standing) = (self.rules(), self.standing.clone());
+        let gaps = self.gaps.clone();
         let abilities = Abilities {
             looks_up: self.stripe.has_key(),
+            revoke_reversible: !self.revokes_for_good,
             ..Abilities::simulated()
         };
         for _ in 0..1000 {
@@ -241,7 +254,7 @@ impl Case {
                 abilities: &abilities,
                 customer: None,
                 store_since: self.since,
-                gaps: &[],
+                gaps: &gaps,
                 jitter: 0,
                 under_way: &[],
                 stops_held: self.stops_held,
