@@ -85,7 +85,7 @@ pub fn reconcile_folded(
         now: world.now,
     });
     let silent = is_silent(machine, &due, world);
-    notices(machine, &calls, &folded, silent, world);
+    notices(machine, &calls, &folded, (silent, &due), world);
     if machine.held.is_none() {
         look_ups(machine, &folded, &due, world);
     }

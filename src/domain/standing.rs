@@ -3,8 +3,11 @@
 //! They are decisions of people (or of the config, or of a restore) and are kept like all others: with author, reason and
 //! instant, the newest on each matter counting.
 
+mod live;
+
 use std::fmt;
 
+pub use live::WentLive;
 use minicbor::{Decode, Encode};
 
 use super::id::{CustomerId, PlanName, Scope, SourceName};

@@ -80,6 +80,8 @@ pub(super) struct Case {
     gaps: Vec<Gap>,
     /// Keys that the service shows revoked when they are read, or found.
     revoked_there: Vec<&'static str>,
+    /// Whether another hand let its license work again, as a read shows it.
+    works_there: bool,
     /// Whether the service brings no revoked license back.
     revokes_for_good: bool,
     /// What another hand made of the license, as the next read shows it.
@@ -146,6 +148,7 @@ impl Case {
             standing: StandingOrders::default(),
             gaps: Vec::new(),
             revoked_there: Vec::new(),
+            works_there: false,
             revokes_for_good: false,
             shows: None,
             garbles: None,

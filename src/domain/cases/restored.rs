@@ -1,6 +1,7 @@
 //! A copy of the store is put back: what the store that was lost did meanwhile is not in it, and its events are told again.
 
 use super::*;
+use crate::domain::notice::Skipped;
 use crate::domain::standing::{Author, Standing, StandingOrder};
 
 /// The copy is of this day.
@@ -196,4 +197,59 @@ fn a_unit_given_up_and_bought_again_has_a_successor() {
     case.told_again(6.0, kind, units(2));
     case.goes_live().is("active: live 33, revoked, live 33");
     case.tells(0.0, "");
+}
+
+/// What the lost store had mailed is not mailed again, however soon the shop goes live; what comes after is.
+#[test]
+fn what_was_due_before_the_restore_is_not_mailed() {
+    let mut case = Case::restored(30.0, |_| {});
+    let lines = vec![line("si_1", "price_pro", 1, 30.0, 60.0)];
+    let failed = invoice("in_2", InvoiceEvent::PaymentFailed, lines);
+    case.told_again(30.05, "invoice.payment_failed", failed);
+    let soon = RESTORED + 0.001;
+    case.order(soon, Standing::Live { plan: None });
+    case.on(36.0).mails("license_issued 0");
+    let skipped: Vec<_> = case
+        .machine
+        .notices
+        .iter()
+        .filter_map(|n| n.skipped)
+        .collect();
+    assert_eq!(skipped, [Skipped::BeforeRestore]);
+    case.on(38.0).mails("license_issued 0, grace_ending 37.05");
+    // A failure of the time after is told as ever.
+    let mut case = Case::restored(30.0, |_| {});
+    case.goes_live();
+    case.failed(31.1, "in_2", 30.0, 60.0).on(31.2);
+    case.mails("license_issued 0, payment_failed 31.11");
+}
+
+/// Refunds, disputes, and a license that works again: the lost store told them, or nobody has to.
+#[test]
+fn no_end_and_no_return_of_the_past_is_told() {
+    let mut refunded = Case::restored(40.0, |_| {});
+    refunded.refunded(30.999, "in_1");
+    refunded.order(RESTORED + 0.001, Standing::Live { plan: None });
+    refunded
+        .on(33.0)
+        .is("active: revoked")
+        .mails("license_issued 0");
+    // It was suspended when the copy was made, and paid for since.
+    for paid_there in [true, false] {
+        let disputed = |status| dispute("dp_1", "in_1", status);
+        let mut case = Case::restored(40.0, |case| {
+            let open = disputed(DisputeStatus::Open);
+            case.told(1.0, "charge.dispute.created", open).on(2.0);
+        });
+        case.mails("license_issued 0, disputed 1.01");
+        case.told_again(20.0, "charge.dispute.closed", disputed(DisputeStatus::Won));
+        case.works_there = paid_there;
+        case.goes_live().on(32.0).is("active: live 43");
+        case.mails(
+            [
+                "license_issued 0, disputed 1.01, restored 31.04",
+                "license_issued 0, disputed 1.01",
+            ][usize::from(paid_there)],
+        );
+    }
 }

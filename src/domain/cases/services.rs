@@ -88,6 +88,9 @@ impl Case {
         if let (Act::Read { .. }, Some(shows)) = (&action.act, self.shows) {
             (license.expires_at, license.devices) = shows;
         }
+        if matches!(action.act, Act::Read { .. }) && self.works_there {
+            license.status = GrantStatus::Live;
+        }
         if matches!(action.act, Act::Read { .. })
             && self.revoked_there.contains(&license.key.reveal())
         {
