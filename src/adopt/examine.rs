@@ -7,6 +7,7 @@ mod strangers;
 
 pub use keys::{of_account, stray};
 pub use matches::{Matches, matches};
+pub use strangers::Stranger;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -182,8 +183,8 @@ pub struct Judgement {
     pub moves: Vec<AdoptedPurchase>,
     /// The keys of what is not moved now: its next event may come before the next run.
     pub waiting: Vec<AdoptedPurchase>,
-    /// Purchases that have a license from here and a working one of somebody else's, with when that was made.
-    pub strangers: Vec<(MachineId, Timestamp)>,
+    /// Working licenses of somebody else's beside one from here.
+    pub strangers: Vec<Stranger>,
 }
 
 impl Candidate {
@@ -257,8 +258,7 @@ pub fn judge(
             continue;
         };
         report.add(row(candidate, &examined, &judged));
-        let made = strangers::made(&candidate.machine, &own);
-        strangers.extend(made.map(|at| (candidate.machine.id.clone(), at)));
+        strangers.extend(strangers::strangers(&candidate.machine, &own));
         if shop.asking == Asking::Adoption && judged.waits.is_some() && !own.is_empty() {
             let noted = note_seats(&candidate.due, own.clone(), shop.now);
             waiting.push(candidate.purchase(Vec::new(), noted));

@@ -143,7 +143,7 @@ pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -
         .collect()
 }
 
-/// Whether another hand revoked a seat's license, so that it is left. What the purchase's own history asked for was no other's.
+/// Whether another hand revoked a seat's license, so that it is left.
 #[must_use]
 pub fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Timestamp) -> bool {
     let ours = |a: &Action| {
