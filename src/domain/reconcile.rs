@@ -164,8 +164,7 @@ fn left_as_given(seat: &SeatDue, grant: &Grant) -> ExternalChanges {
         .unwrap_or_default()
 }
 
-/// Licenses that have more at the service than they should, because another hand gave it: they are left so until a person
-/// says.
+/// Licenses that have more than they should, because another hand gave it: they are left so until a person says.
 #[must_use]
 pub fn given_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Finding> {
     let matched = match_seats(machine, due);
