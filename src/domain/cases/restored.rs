@@ -253,3 +253,35 @@ fn no_end_and_no_return_of_the_past_is_told() {
         );
     }
 }
+
+/// The server that the backup is of may still run, and hear of each sale: for a week each create looks first, also one of a
+/// further license.
+#[test]
+fn what_the_old_server_still_makes_is_taken_over() {
+    for (live, made_here) in [(-1.0, 0), (-8.0, 1)] {
+        let mut case = Case::subscription(|_| {});
+        case.since = Some(day(-100.0));
+        case.on(live - 0.1);
+        case.by_restore(live - 0.1, Standing::Observe { plan: None });
+        case.order(live, Standing::Live { plan: None });
+        let lines = vec![line("si_1", "price_pro", 29, 0.0, 30.0)];
+        let paid = invoice("in_1", InvoiceEvent::Paid, lines);
+        case.told_late(0.0001, 0.0, "invoice.paid", paid);
+        case.made_there(33.0);
+        case.on(0.01).is("active: live 33");
+        assert_eq!(
+            case.machine.licenses_created(),
+            made_here,
+            "live since {live}"
+        );
+    }
+    let mut case = Case::restored(40.0, |_| {});
+    case.goes_live();
+    case.told(32.0, "refund.created", refund("re_1", "in_1", 1))
+        .is("active: revoked");
+    case.made_there(63.0);
+    case.renewed(33.0, "in_2", 33.0, 63.0)
+        .on(33.1)
+        .is("active: revoked, live 66");
+    assert_eq!(case.machine.licenses_created(), 1, "the first one");
+}
