@@ -7,6 +7,7 @@ mod strangers;
 
 pub use keys::{of_account, stray};
 pub use matches::{Matches, matches};
+pub use strangers::Stranger;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -203,8 +204,8 @@ pub struct Judgement {
     pub moves: Vec<AdoptedPurchase>,
     /// The keys of what is not moved now: its next event may come before the next run.
     pub waiting: Vec<AdoptedPurchase>,
-    /// Purchases that have a license from here and a working one of somebody else's, with when that was made.
-    pub strangers: Vec<(MachineId, Timestamp)>,
+    /// Working licenses of somebody else's beside one from here.
+    pub strangers: Vec<Stranger>,
 }
 
 impl Candidate {
@@ -279,8 +280,7 @@ pub fn judge(
             continue;
         };
         report.add(row(candidate, &examined, &judged));
-        let made = strangers::made(&candidate.machine, &own);
-        strangers.extend(made.map(|at| (candidate.machine.id.clone(), at)));
+        strangers.extend(strangers::strangers(&candidate.machine, &own));
         // A plan may name its price later: then it goes on with the key that it has.
         let comes_later = judged.waits.is_some() || judged.class == Class::Foreign;
         if shop.asking == Asking::Adoption && comes_later && !own.is_empty() {

@@ -38,6 +38,11 @@ impl KnownShop {
         record::decode(self.machines.get(id)?).ok()
     }
 
+    /// A purchase in its stored form.
+    pub(super) fn stored(&self, id: &MachineId) -> Option<&[u8]> {
+        self.machines.get(id).map(Vec::as_slice)
+    }
+
     /// Who holds a key.
     #[must_use]
     pub fn holder(&self, key: &LicenseKey) -> Option<&MachineId> {

@@ -19,13 +19,14 @@ mod progress;
 mod read;
 mod report;
 mod run;
+mod since;
 mod so_far;
 mod strays;
 pub mod table;
 
 pub use crate::engine::record::waiting::AdoptedLicense;
 pub use backdate::List;
-pub use examine::{Judgement, Shop, examined};
+pub use examine::{Judgement, Shop, Stranger, examined};
 pub use gather::Gatherer;
 pub use known::KnownShop;
 pub use licenses::{CrawlError, LicenseIndex};

@@ -108,8 +108,13 @@ pub(super) fn restore(config_path: &Path, args: &RestoreArgs) -> Result<(), Fail
         done.seq
     ));
     if done.mails_skipped > 0 {
+        let (is, them) = if done.mails_skipped == 1 {
+            ("was due by now and is", "it")
+        } else {
+            ("were due by now and are", "them")
+        };
         report::say(&format!(
-            "{} that were due by now: not sent, for an earlier run may have sent them",
+            "{} {is} not sent, for an earlier run may have sent {them}",
             counted(done.mails_skipped, "mail", "mails")
         ));
     }

@@ -12,6 +12,7 @@ mod given_up;
 mod kept_back;
 mod labels;
 mod link;
+mod makers;
 mod margin;
 mod noted;
 mod pairing;
@@ -28,6 +29,7 @@ pub use found::FoundLicense;
 pub(super) use kept_back::WaitingEnds;
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
 pub use link::{ADOPTED_PREFIX, Linked, Linking, is_untouched, link_found};
+pub use makers::{Made, made_by_another};
 pub(super) use margin::gives_margin;
 pub use margin::leave_margins;
 pub use noted::{NotedSeat, note_seats};
@@ -144,18 +146,6 @@ pub fn looks_first(
         return since.is_some() && slept_through(machine, gaps);
     }
     began_before(machine, since, gaps)
-}
-
-/// Two clocks, ours and the license service's, are no further apart than this.
-const CLOCKS_APART: Span = Span::from_minutes(10);
-
-/// Whether a license of one of our purchases that is not ours was made by somebody else after licenses began to be made here.
-/// In a gap it may have been this program itself.
-#[must_use]
-pub fn made_by_another(made: Timestamp, since: Option<Timestamp>, gaps: &[Gap]) -> bool {
-    let in_gap =
-        |gap: &Gap| gap.from - CLOCKS_APART <= made && made <= gap.to.max(gap.noted) + CLOCKS_APART;
-    since.is_some_and(|since| made > since + CLOCKS_APART) && !gaps.iter().any(in_gap)
 }
 
 /// Whether a machine has or had a license for a seat.
@@ -312,30 +302,6 @@ mod tests {
         assert!(
             !began_before(&told(90, 95), None, &[]),
             "in replay nothing is older"
-        );
-    }
-
-    #[test]
-    fn what_was_made_before_we_began_or_in_a_gap_shows_no_other_program() {
-        let gap = Gap::between(s(50_000), s(60_000));
-        for (made, another) in [
-            (900, false),   // before the store
-            (1_500, false), // the clocks may be apart
-            (2_000, true),
-            (49_500, false), // the gap's last heartbeat
-            (55_000, false),
-            (60_500, false),
-            (61_000, true),
-        ] {
-            assert_eq!(
-                made_by_another(s(made), Some(s(1_000)), &[gap]),
-                another,
-                "{made}"
-            );
-        }
-        assert!(
-            !made_by_another(s(2_000), None, &[]),
-            "in replay there is nobody else"
         );
     }
 

@@ -8,12 +8,13 @@ mod inherited;
 mod mail;
 mod outcome;
 mod planned;
+mod supersede;
 
 pub use heard::add_fact;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
-use super::action::{Act, Action, ActionOutcome, CreatePhase};
+use super::action::{Action, ActionOutcome, CreatePhase};
 use super::adoption;
 use super::by_hand;
 use super::context::{DecisionContext, Situation};
@@ -31,11 +32,13 @@ use super::ordered::let_pass;
 use super::reconcile::{
     Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
 };
+use super::revocation;
 use super::service_move::{ServiceKind, name_service};
 use super::terms::Terms;
 use super::time::Timestamp;
 use mail::notices;
 use planned::{blocked, new_action, stands};
+use supersede::supersede;
 
 /// What a settling found besides what it wrote into the machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +77,7 @@ pub fn reconcile_folded(
     };
     adoption::bound_ends(machine, &mut due, terms);
     name_plans(machine, &due);
+    revocation::note(machine, &due, world);
     if machine.held.is_none() {
         actions(machine, &folded, &due, world);
     }
@@ -85,7 +89,7 @@ pub fn reconcile_folded(
         now: world.now,
     });
     let silent = is_silent(machine, &due, world);
-    notices(machine, &calls, &folded, silent, world);
+    notices(machine, &calls, &folded, (silent, &due), world);
     if machine.held.is_none() {
         look_ups(machine, &folded, &due, world);
     }
@@ -197,20 +201,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     wanted.extend(by_hand::reads(machine, world.now));
     wanted.extend(doubted::reads(machine, due, world.now));
     let waiting = adoption::WaitingEnds::of(machine);
-    for action in &mut machine.actions {
-        // One that may have acted is settled first: what it did decides what remains to be done.
-        let looks = matches!(action.phase, CreatePhase::Look { .. }) && action.act.creates();
-        let may_have_acted = looks || world.under_way.contains(&action.id);
-        let of_a_license = !matches!(action.act, Act::Read { .. } | Act::Query(_));
-        if action.is_open()
-            && of_a_license
-            && !may_have_acted
-            && !wanted.iter().any(|d| d.is(action))
-        {
-            action.outcome = ActionOutcome::Superseded;
-            action.at = world.now;
-        }
-    }
+    supersede(machine, &wanted, world);
     release(machine, world);
     let_pass(machine, &wanted, world.now);
     for difference in &wanted {

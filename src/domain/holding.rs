@@ -11,7 +11,7 @@ use super::guard::is_hurtful;
 use super::hold::{Cleared, Hold};
 use super::id::{PlanName, SourceName};
 use super::machine::Machine;
-use super::notice::Skipped;
+use super::notice::{DueNotice, NoticeKind, Skipped};
 use super::reconcile::Difference;
 use super::service_move::elsewhere;
 use super::standing::StandingOrders;
@@ -345,6 +345,35 @@ pub(super) fn is_silent(
     // What has no license follows the whole shop.
     let silent = due.seats.iter().any(of_seat) || due.seats.is_empty() && observes(None);
     silent.then_some(Skipped::Observed)
+}
+
+/// Why a mail is passed over because of when it was heard of what it tells: it happened before its plan went live, and who
+/// served the shop until then may have told it. A key of ours is mailed whenever it was made.
+pub(super) fn is_past(
+    due: &Entitlement,
+    call: &DueNotice,
+    world: &DecisionContext<'_>,
+) -> Option<Skipped> {
+    if call.kind == NoticeKind::LicenseIssued {
+        return None;
+    }
+    let standing = world.brakes.standing;
+    let of_seats = due
+        .seats
+        .iter()
+        .map(|seat| standing.went_live(seat.plan.as_ref()));
+    let went = if due.seats.is_empty() {
+        standing.went_live(None)
+    } else {
+        of_seats.flatten().max_by_key(|went| went.at)
+    };
+    let went = went.filter(|went| call.happened < went.at)?;
+    let lost = went.restored.is_some_and(|at| call.happened < at);
+    Some(if lost {
+        Skipped::BeforeRestore
+    } else {
+        Skipped::Observed
+    })
 }
 
 /// Whether something of a purchase is held because it is only observed.

@@ -143,6 +143,10 @@ pub struct Grant {
     /// How it came through a move of all licenses; `None`: it was in none.
     #[n(17)]
     pub service_move: Option<ServiceMove>,
+    /// When its purchase's own history asked for the revocation in which it was found without a request of ours on record;
+    /// `None`: it was not found so, or another hand revoked it.
+    #[n(18)]
+    pub revocation_due: Option<Timestamp>,
 }
 
 /// What a license has from another hand: it is left, until we set more ourselves or a person says.

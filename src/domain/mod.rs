@@ -56,6 +56,7 @@ pub mod notice; // which mails are due, each once
 pub mod probe; // what a license service turned out to be able to do
 mod reconcile; // should be minus is, as the next act for each license
 mod retry; // when to try again
+mod revocation; // licenses found revoked: by another hand, or as their own history asks
 pub mod service; // the one model of what a license service does with an act
 pub mod service_move; // all licenses move to another license service
 pub(crate) mod silence; // what Stripe must tell of by when

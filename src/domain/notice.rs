@@ -195,6 +195,8 @@ pub struct DueNotice {
     pub part: Part,
     /// When it is to be sent.
     pub due: Timestamp,
+    /// When what it tells happened, however late that was heard of.
+    pub happened: Timestamp,
     /// The licenses that it carries.
     pub seats: Vec<u32>,
     /// Why it is not sent any more; `None` while it is true.
@@ -212,11 +214,17 @@ impl DueNotice {
             about,
             part: Part::Whole,
             due,
+            happened: due,
             seats: Vec::new(),
             skip: None,
             waits: false,
             to: None,
         }
+    }
+
+    /// The same, of what happened before.
+    fn of(self, happened: Timestamp) -> Self {
+        Self { happened, ..self }
     }
 
     /// Whether a kept notice is this one.

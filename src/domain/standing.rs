@@ -3,13 +3,17 @@
 //! They are decisions of people (or of the config, or of a restore) and are kept like all others: with author, reason and
 //! instant, the newest on each matter counting.
 
+mod live;
+mod makers;
+
 use std::fmt;
 
+pub use live::WentLive;
 use minicbor::{Decode, Encode};
 
 use super::id::{CustomerId, PlanName, Scope, SourceName};
 use super::policy_override::PolicyOverride;
-use super::time::{Span, Timestamp};
+use super::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
 sentences!(Standing, Author);
@@ -147,9 +151,6 @@ impl Standing {
     }
 }
 
-/// So long after purchases were taken in every create looks for a license first: who made them may not have stopped.
-const LOOKS_AFTER_ADOPTION: Span = Span::from_days(7);
-
 /// An order with whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
 pub struct StandingOrder {
@@ -238,26 +239,6 @@ impl StandingOrders {
         self.observes_anything() || self.0.iter().any(paused) || self.is_any_shared()
     }
 
-    /// Since when licenses are made here and nowhere else for a source: a plan, or the whole shop, last went live then, or a
-    /// person said that no other program makes licenses for it any more. What was sold before may have got its license from
-    /// somebody else, and a license that was made before shows nobody who makes them still.
-    #[must_use]
-    pub fn live_since(&self, of: &SourceName) -> Option<Timestamp> {
-        let begins = |o: &&StandingOrder| match &o.what {
-            Standing::Live { .. } => true,
-            Standing::Alone { source } => source == of,
-            Standing::Observe { .. }
-            | Standing::Pause { .. }
-            | Standing::Resume { .. }
-            | Standing::OtherHandler { .. }
-            | Standing::Adopted { .. }
-            | Standing::Override { .. }
-            | Standing::EndOverride { .. }
-            | Standing::Erased => false,
-        };
-        self.0.iter().filter(begins).map(|o| o.at).max()
-    }
-
     /// The order by which a license service is paused.
     #[must_use]
     pub fn paused(&self, name: &str) -> Option<&StandingOrder> {
@@ -306,16 +287,6 @@ impl StandingOrders {
 
     fn is_any_shared(&self) -> bool {
         self.shared().next().is_some()
-    }
-
-    /// Whether others may make licenses at present, so that every create looks for one first: what is observed, a shop
-    /// where another program was seen, one that was taken in not long ago.
-    #[must_use]
-    pub fn others_may_make(&self, now: Timestamp) -> bool {
-        let lately = |o: &StandingOrder| {
-            matches!(o.what, Standing::Adopted { .. }) && now < o.at + LOOKS_AFTER_ADOPTION
-        };
-        self.observes_anything() || self.is_any_shared() || self.0.iter().any(lately)
     }
 
     /// Whether any customer ever had values of the policy of their own.

@@ -84,7 +84,7 @@ impl Auditor {
         }
         settle_strays(&mut all);
         for (source, found) in looked_at.into_iter().zip(&all) {
-            other_handler::judge(&self.handle, &found.judged.strangers).await;
+            other_handler::judge(&self.handle, &self.services, &found.judged.strangers).await;
             let differs = differing(found);
             digest(source, found, &differs);
             self.keep(&source.name, differs).await;
@@ -138,9 +138,13 @@ impl Auditor {
             account: hash(key.reveal()),
             now: self.handle.clock().now(),
         };
-        let found = look(&question, &mut KeyTable::default(), &mut |_| {})
+        let mut found = look(&question, &mut KeyTable::default(), &mut |_| {})
             .await
             .map_err(|e| e.to_string())?;
+        found.drop_changed(&question.scope, |id| {
+            let now = view::machine(self.handle.reader(), id);
+            now.is_ok_and(|now| known.is_still(id, now.as_ref()))
+        });
         for pairs in found.labels.chunks(LABELS_AT_ONCE) {
             // Those that cannot be written are read again some night.
             let _ = self

@@ -1,12 +1,14 @@
 //! Another program that makes licenses for our purchases: what waits for a person because of it, and what an audit saw.
 
+use crate::adopt::Stranger;
 use crate::domain::adoption::made_by_another;
 use crate::domain::attention::{Attention, Concern};
-use crate::domain::id::{MachineId, SourceName};
+use crate::domain::id::SourceName;
 use crate::domain::standing::{StandingOrder, StandingOrders};
-use crate::domain::time::Timestamp;
 use crate::effects::other_handler::{makes_since, report};
+use crate::effects::services::Services;
 use crate::engine::Handle;
+use crate::engine::read::view;
 
 /// What waits for a person.
 pub(super) fn attention(orders: &StandingOrders) -> Vec<Attention> {
@@ -20,14 +22,26 @@ pub(super) fn attention(orders: &StandingOrders) -> Vec<Attention> {
     orders.shared().map(waits).collect()
 }
 
-/// Reports it where an audit found a license that somebody else made beside one from here, since they are made here.
-pub(super) async fn judge(handle: &Handle, strangers: &[(MachineId, Timestamp)]) {
+/// Reports it where an audit found a license that somebody else made beside one from here, since they are made here. It is
+/// judged by what the purchase is by now: while the list was read, one of its own may have been made.
+pub(super) async fn judge(handle: &Handle, services: &Services, strangers: &[Stranger]) {
     let gaps = handle.gaps();
-    let another = |machine: &MachineId, made: Timestamp| {
-        made_by_another(made, makes_since(handle, machine.source()), &gaps)
+    let ours = |of: &Stranger| {
+        let machine = view::machine(handle.reader(), &of.machine);
+        // What cannot be read now is judged by the next audit.
+        let machine = machine.ok().flatten();
+        services.is_held(&of.made.key) || machine.is_none_or(|m| of.made.may_be_ours(&m))
     };
-    let newest = strangers.iter().filter(|(m, made)| another(m, *made));
-    if let Some((machine, made)) = newest.max_by_key(|(_, made)| *made) {
-        report(handle, machine, *made).await;
+    let another = |of: &&Stranger| {
+        let since = makes_since(handle, of.machine.source());
+        let made = of
+            .made
+            .at
+            .is_some_and(|at| made_by_another(at, since, &gaps));
+        made && !ours(of)
+    };
+    let newest = strangers.iter().filter(another).max_by_key(|of| of.made.at);
+    if let Some((of, made)) = newest.and_then(|of| Some((of, of.made.at?))) {
+        report(handle, &of.machine, made).await;
     }
 }

@@ -1,20 +1,35 @@
 //! Licenses that somebody else made beside ours.
 
 use crate::domain::action::GrantStatus;
-use crate::domain::adoption::FoundLicense;
+use crate::domain::adoption::{FoundLicense, Made};
+use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
-use crate::domain::time::Timestamp;
 
-/// When each working license was made that carries the name of a purchase with a license from here, and is none of its own.
-/// Which of them shows another program is judged of each: the youngest may be one that we ourselves made in a time of which
-/// nothing is remembered.
-pub(super) fn made(machine: &Machine, found: &[FoundLicense]) -> impl Iterator<Item = Timestamp> {
+/// A working license that carries the name of a purchase with a license from here, and is none of its own.
+#[derive(Clone, Debug)]
+pub struct Stranger {
+    /// The purchase.
+    pub machine: MachineId,
+    /// The license.
+    pub made: Made,
+}
+
+/// Each such license of a purchase. Which of them shows another program is judged of each: the youngest may be one that we
+/// ourselves made in a time of which nothing is remembered.
+pub(super) fn strangers(
+    machine: &Machine,
+    found: &[FoundLicense],
+) -> impl Iterator<Item = Stranger> {
     let made_here = machine.grants.iter().any(|g| !g.adopted);
-    let ours = |l: &FoundLicense| machine.grants.iter().any(|g| g.key == l.key);
     let working = found
         .iter()
         .filter(move |l| made_here && l.status == Some(GrantStatus::Live));
-    working.filter(move |l| !ours(l)).filter_map(|l| l.made)
+    let made = working.map(Made::of);
+    let made = made.filter(|made| !made.may_be_ours(machine));
+    made.map(|made| Stranger {
+        machine: machine.id.clone(),
+        made,
+    })
 }
 
 #[cfg(test)]
@@ -25,6 +40,7 @@ mod tests {
     use crate::domain::id::LicenseKey;
     use crate::domain::lifecycle::Kind;
     use crate::domain::plan::Devices;
+    use crate::domain::time::Timestamp;
 
     const NOW: Timestamp = Timestamp::from_s(0);
 
@@ -86,8 +102,12 @@ mod tests {
         ];
         let s = Timestamp::from_s;
         let mut machine = served();
-        assert_eq!(made(&machine, &found).collect::<Vec<_>>(), [s(20), s(40)]);
+        let made: Vec<_> = strangers(&machine, &found)
+            .filter_map(|l| l.made.at)
+            .collect();
+        assert_eq!(made, [s(20), s(40)]);
         machine.grants[0].adopted = true;
-        assert_eq!(made(&machine, &found).count(), 0, "all are somebody else's");
+        let all = strangers(&machine, &found).count();
+        assert_eq!(all, 0, "all are somebody else's");
     }
 }

@@ -305,7 +305,7 @@ impl<'a> Examined<'a> {
                 (None | Some(_), None) | (None, Some(_)) => {}
             }
         }
-        let ours = |l: &&FoundLicense| self.machine.grants.iter().any(|g| g.key == l.key);
+        let ours = |l: &&FoundLicense| super::makers::Made::of(l).may_be_ours(self.machine);
         let strangers = self.licenses.iter().filter(|l| !ours(l));
         if strangers.filter(|l| l.is_live(self.now)).count() > 0 {
             return Class::TwoKeys;

@@ -213,6 +213,7 @@ fn grant(number: u32, seat: &SeatDue, license: &FoundLicense, now: Timestamp) ->
         given: Some(given).filter(|g| *g != ExternalChanges::default()),
         service: None,
         service_move: None,
+        revocation_due: None,
     }
 }
 

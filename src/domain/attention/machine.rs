@@ -184,7 +184,8 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
     match finding {
         Finding::GivenElsewhere { number, .. } => grant(*number).is_none_or(|g| g.given.is_none()),
         Finding::RevokedElsewhere(number) => {
-            grant(*number).is_none_or(|g| g.replaced || g.can_be_mailed())
+            let settled = |g: &Grant| g.replaced || g.can_be_mailed() || g.revocation_due.is_some();
+            grant(*number).is_none_or(settled)
         }
         Finding::NothingToHandOut => !machine.grants.is_empty(),
         Finding::LateForUnknown => !is_late(machine),

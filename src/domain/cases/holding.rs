@@ -56,7 +56,7 @@ impl Case {
     }
 
     /// A renewal that is paid.
-    fn renewed(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
+    pub(super) fn renewed(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
         let lines = vec![line("si_1", "price_pro", 29, from, to)];
         self.told(at, "invoice.paid", invoice(id, InvoiceEvent::Paid, lines))
     }

@@ -1,6 +1,7 @@
 //! Cases for the rules, one line a step: what is told on which day, and what must hold then. The machine is settled as the
 //! engine does it, against a license service that does at once what it is asked.
 
+mod asserting;
 mod between;
 mod buying;
 mod claiming;
@@ -23,11 +24,13 @@ mod moving;
 mod notices;
 mod overrides;
 mod paying;
+mod restored;
 mod services;
 mod unproved;
 
 use super::action::{Abilities, Act, Action, ActionOutcome};
 use super::action::{Confirmed, CreatePhase, GrantStatus, Outcome};
+use super::adoption::Gap;
 use super::context::DecisionContext;
 use super::decide::{Mailed, add_fact, mailed, outcome, recipient, reconcile};
 use super::decision::{Decision, Verb};
@@ -73,6 +76,14 @@ pub(super) struct Case {
     /// Why nobody is stopped by time alone at present.
     stops_held: Option<Distrust>,
     standing: StandingOrders,
+    /// Times of which the store has no memory.
+    gaps: Vec<Gap>,
+    /// Keys that the service shows revoked when they are read, or found.
+    revoked_there: Vec<&'static str>,
+    /// Whether another hand let its license work again, as a read shows it.
+    works_there: bool,
+    /// Whether the service brings no revoked license back.
+    revokes_for_good: bool,
     /// As the next read shows the license.
     shows: Option<(Option<Timestamp>, Devices)>,
     /// What the service makes of what it was asked for.
@@ -135,6 +146,10 @@ impl Case {
             since: None,
             stops_held: None,
             standing: StandingOrders::default(),
+            gaps: Vec::new(),
+            revoked_there: Vec::new(),
+            works_there: false,
+            revokes_for_good: false,
             shows: None,
             garbles: None,
             takes_no_end: false,
@@ -229,8 +244,10 @@ impl Case {
 
     fn reconcile(&mut self) {
         let (revisions, standing) = (self.rules(), self.standing.clone());
+        let gaps = self.gaps.clone();
         let abilities = Abilities {
             looks_up: self.stripe.has_key(),
+            revoke_reversible: !self.revokes_for_good,
             ..Abilities::simulated()
         };
         for _ in 0..1000 {
@@ -240,7 +257,7 @@ impl Case {
                 abilities: &abilities,
                 customer: None,
                 store_since: self.since,
-                gaps: &[],
+                gaps: &gaps,
                 jitter: 0,
                 under_way: &[],
                 stops_held: self.stops_held,
@@ -280,121 +297,5 @@ impl Case {
             mailed(&mut self.machine, notice.id, &answer, &world);
         }
         panic!("it never settles");
-    }
-
-    /// Whether a snapshot spoke for a payment that nobody told of.
-    pub(super) fn unheard(&self) -> bool {
-        let folded = self.machine.folded(&self.rules(), self.now);
-        matches!(&folded.life, Life::Subscription(life) if life.unheard)
-    }
-
-    /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
-    #[track_caller]
-    pub(super) fn is(&mut self, wanted: &str) -> &mut Self {
-        let revisions = self.rules();
-        let folded = self.machine.folded(&revisions, self.now);
-        let licenses =
-            self.machine
-                .grants
-                .iter()
-                .map(|g| match (g.status_at(self.now), g.expires_at) {
-                    (LicenseStatus::Live, Some(at)) => format!("live {}", days(at)),
-                    (LicenseStatus::Live, None) => "live for life".to_owned(),
-                    (status, _) => status.to_string(),
-                });
-        let licenses: Vec<String> = licenses.collect();
-        let state = folded
-            .state
-            .map_or("nothing", super::lifecycle::State::as_str);
-        assert_eq!(
-            format!("{state}: {}", licenses.join(", ")).trim_end(),
-            wanted,
-            "on day {}",
-            days(self.now)
-        );
-        self
-    }
-
-    /// What the operator was told so far holds this, first told on that day; an empty text: nothing was told.
-    #[track_caller]
-    pub(super) fn tells(&mut self, at: f64, what: &str) -> &mut Self {
-        let told: Vec<String> = self
-            .machine
-            .told
-            .iter()
-            .map(|r| format!("{}: {}", days(r.at), r.finding))
-            .collect();
-        let begins = format!("{}: ", days(day(at)));
-        let said = told
-            .iter()
-            .any(|t| t.starts_with(&begins) && t.contains(what));
-        assert!(
-            if what.is_empty() {
-                told.is_empty()
-            } else {
-                said
-            },
-            "not told: `{begins}{what}`, but {told:#?}"
-        );
-        self
-    }
-
-    /// The devices of each license.
-    #[track_caller]
-    pub(super) fn devices(&mut self, wanted: &[u32]) -> &mut Self {
-        let devices: Vec<Devices> = self.machine.grants.iter().map(|g| g.devices).collect();
-        assert_eq!(
-            devices,
-            wanted
-                .iter()
-                .map(|n| Devices::Count(*n))
-                .collect::<Vec<_>>(),
-            "on day {}",
-            days(self.now)
-        );
-        self
-    }
-
-    /// The mails that went out, as in `license_issued 0, payment_failed 30.05`.
-    #[track_caller]
-    pub(super) fn mails(&mut self, wanted: &str) -> &mut Self {
-        let sent = self
-            .machine
-            .notices
-            .iter()
-            .filter(|n| n.status == NoticeStatus::Sent);
-        let sent: Vec<String> = sent
-            .map(|n| format!("{} {}", n.kind.as_str(), days(n.at)))
-            .collect();
-        assert_eq!(sent.join(", "), wanted, "on day {}", days(self.now));
-        self
-    }
-
-    /// Whom each mail that went out went to.
-    #[track_caller]
-    pub(super) fn mailed_to(&mut self, wanted: &[&str]) -> &mut Self {
-        let sent = self
-            .machine
-            .notices
-            .iter()
-            .filter(|n| n.status == NoticeStatus::Sent);
-        let to: Vec<&str> = sent.map(|n| n.to.as_deref().unwrap()).collect();
-        assert_eq!(to, wanted, "on day {}", days(self.now));
-        self
-    }
-
-    /// The acts that were carried out, by kind.
-    #[track_caller]
-    pub(super) fn acts(&mut self, wanted: &str) -> &mut Self {
-        let done = self
-            .machine
-            .actions
-            .iter()
-            .filter(|a| a.outcome == ActionOutcome::Done);
-        let done: Vec<String> = done
-            .map(|a| a.act.as_str().replace("_license", ""))
-            .collect();
-        assert_eq!(done.join(" "), wanted, "on day {}", days(self.now));
-        self
     }
 }

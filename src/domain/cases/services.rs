@@ -33,9 +33,14 @@ impl Case {
             return Outcome::Absent { began: self.now };
         };
         let key = LicenseKey::new(format!("OLD-{}", action.label.as_ref().unwrap()));
+        let is_revoked = self.revoked_there.contains(&key.reveal());
         Outcome::Done(Confirmed {
+            status: if is_revoked {
+                GrantStatus::Revoked
+            } else {
+                status
+            },
             key,
-            status,
             expires_at,
             devices: Some(devices),
             adopted: true,
@@ -82,6 +87,14 @@ impl Case {
         let mut license = License::of(grant.unwrap());
         if let (Act::Read { .. }, Some(shows)) = (&action.act, self.shows) {
             (license.expires_at, license.devices) = shows;
+        }
+        if matches!(action.act, Act::Read { .. }) && self.works_there {
+            license.status = GrantStatus::Live;
+        }
+        if matches!(action.act, Act::Read { .. })
+            && self.revoked_there.contains(&license.key.reveal())
+        {
+            license.status = GrantStatus::Revoked;
         }
         let confirmed = apply(&mut license, &action.act, &Abilities::simulated()).unwrap();
         let Some(garbles) = self.garbles else {

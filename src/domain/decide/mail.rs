@@ -2,6 +2,8 @@
 
 use crate::domain::context::DecisionContext;
 use crate::domain::decision::Verb;
+use crate::domain::entitlement::Entitlement;
+use crate::domain::holding::is_past;
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::Machine;
 use crate::domain::notice::{DueNotice, Notice, NoticeKind, NoticeStatus, Skipped};
@@ -13,7 +15,7 @@ pub(super) fn notices(
     machine: &mut Machine,
     calls: &[DueNotice],
     folded: &Folded,
-    silent: Option<Skipped>,
+    (silent, due): (Option<Skipped>, &Entitlement),
     world: &DecisionContext<'_>,
 ) {
     let on_record = world
@@ -46,8 +48,11 @@ pub(super) fn notices(
             _ => {}
         }
     }
-    for call in calls.iter().filter(|c| c.due <= world.now) {
-        if machine.notices.iter().any(|n| call.is(n)) {
+    for call in calls {
+        let passed = is_past(due, call, world);
+        // What is passed over is noted at once: nothing announces it.
+        let waits_still = call.due > world.now && passed.is_none();
+        if waits_still || machine.notices.iter().any(|n| call.is(n)) {
             continue;
         }
         let id = machine.notices.last().map_or(1, |n| n.id + 1);
@@ -57,7 +62,8 @@ pub(super) fn notices(
             .or_else(|| usual_recipient(call.kind, folded, on_record));
         let skip = call
             .skip
-            .or(silent.filter(|_| call.kind != NoticeKind::LicenseIssued));
+            .or(silent.filter(|_| call.kind != NoticeKind::LicenseIssued))
+            .or(passed);
         let status = match (skip, &to) {
             (Some(_), _) => NoticeStatus::Skipped,
             (None, _) if !world.abilities.sends_mail => NoticeStatus::Skipped,

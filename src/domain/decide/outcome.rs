@@ -302,6 +302,7 @@ fn confirm_new(
             .or_else(|| inherited.and_then(|i| i.given)),
         service: ServiceKind::named(world.brakes.service),
         service_move: inherited.and_then(|i| i.told),
+        revocation_due: None,
     });
 }
 

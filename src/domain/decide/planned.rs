@@ -90,7 +90,11 @@ pub(super) fn new_action(
     let new = difference.act.new_license();
     let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());
     let since = world.makes_since(&machine.source);
-    let looks = |seat| adoption::looks_first(machine, seat, since, world.gaps);
+    let restored = world.brakes.standing.restored_lately(world.now);
+    let looks = |seat| {
+        let is_next = restored && adoption::has_had(machine, seat);
+        is_next || adoption::looks_first(machine, seat, since, world.gaps)
+    };
     let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
     let shortens = difference.takes && matches!(difference.act, Act::SetExpiry { .. });
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);

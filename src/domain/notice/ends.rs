@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Part, Skipped, left};
-use crate::domain::action::GrantStatus;
+use crate::domain::action::{Act, Action, ActionOutcome, GrantStatus};
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{SeatDue, Want, Why};
 use crate::domain::extension::{Adds, Extension, ExtensionStanding};
@@ -20,11 +20,40 @@ impl Situation<'_> {
             let about = About::Purchase(from.object().clone());
             let mut call = DueNotice::new(NoticeKind::Extended, about, self.now);
             call.seats = licenses.iter().map(|(_, grant)| grant.number).collect();
+            let paid = self.counting().filter(|e| e.from == *from).map(|e| e.since);
+            let grants = licenses.iter().map(|(_, grant)| *grant);
+            call.happened = self.came_about(grants, paid.max().unwrap_or(self.now));
             let known = self.machine.notices.iter().any(|n| call.is(n));
             if known || licenses.iter().all(|(seat, grant)| reaches(seat, grant)) {
                 out.push(call);
             }
         }
+    }
+
+    /// When what a mail says of licenses came about: now, where one got time by our own hand since the cause; else with the
+    /// cause itself, for then it was found to be so.
+    pub(super) fn came_about<'g>(
+        &self,
+        mut grants: impl Iterator<Item = &'g Grant>,
+        cause: Timestamp,
+    ) -> Timestamp {
+        let gave = |grant: &Grant| {
+            let gives = |a: &Action| match a.act {
+                Act::SetExpiry { .. } | Act::Reinstate { .. } => a.shortens != Some(true),
+                Act::Create(_)
+                | Act::Suspend { .. }
+                | Act::Revoke { .. }
+                | Act::SetDevices { .. }
+                | Act::ResetDevices { .. }
+                | Act::Read { .. }
+                | Act::Recover(_)
+                | Act::Query(_) => false,
+            };
+            let is_done = |a: &&Action| a.outcome == ActionOutcome::Done && a.at >= cause;
+            let mut of_it = self.machine.actions.iter().filter(is_done);
+            of_it.any(|a| a.license == grant.number && gives(a))
+        };
+        if grants.any(gave) { self.now } else { cause }
     }
 
     /// Time that was confirmed to the customer and taken back since, when the service has confirmed the earlier end.

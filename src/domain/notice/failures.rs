@@ -38,7 +38,8 @@ impl Situation<'_> {
         let told = [NoticeKind::Suspended, NoticeKind::Ended]
             .into_iter()
             .find(|k| self.sent(*k, &about));
-        let mut call = DueNotice::new(told.unwrap_or(kind), about, lapsed.max(learned) + delay);
+        let due = lapsed.max(learned) + delay;
+        let mut call = DueNotice::new(told.unwrap_or(kind), about, due).of(lapsed);
         let stopped = self.due.seats.iter().any(|seat| seat.why == Why::Lapsed);
         // Rule 42: what was paid before it was told says nothing; an end that follows an end is still told, once.
         if matches!(episode.outcome, GraceOutcome::Recovered(_)) && told.is_none() && !stopped {
@@ -70,11 +71,8 @@ impl Situation<'_> {
                 (true, false) => NoticeKind::PaymentFailed,
                 (false, _) => NoticeKind::GraceEnding,
             };
-            let mut call = DueNotice::new(
-                kind,
-                About::failure(&episode.cause),
-                nominal.max(learned + delay),
-            );
+            let about = About::failure(&episode.cause);
+            let mut call = DueNotice::new(kind, about, nominal.max(learned + delay)).of(nominal);
             // Of one failed invoice is told once, whatever becomes of its episode.
             call.part = if *offset == Span::ZERO {
                 Part::Whole
@@ -124,11 +122,9 @@ impl Situation<'_> {
         } else {
             NoticeKind::PaymentFailed
         };
-        let mut call = DueNotice::new(
-            kind,
-            About::Invoice(side.invoice.clone()),
-            side.learned.max(side.at) + policy.notice_delay,
-        );
+        let about = About::Invoice(side.invoice.clone());
+        let due = side.learned.max(side.at) + policy.notice_delay;
+        let mut call = DueNotice::new(kind, about, due).of(side.at);
         if side.settled.is_some() {
             call.skip = Some(Skipped::SettledBeforeTold);
         }
@@ -141,11 +137,8 @@ impl Situation<'_> {
             return;
         }
         let due = trial.learned.max(trial.at) + self.notice_delay(trial.at);
-        let mut call = DueNotice::new(
-            NoticeKind::TrialEnding,
-            About::TrialUntil(trial.trial_end),
-            due,
-        );
+        let about = About::TrialUntil(trial.trial_end);
+        let mut call = DueNotice::new(NoticeKind::TrialEnding, about, due).of(trial.at);
         if trial.trial_end <= self.now || s.state != S::Trialing {
             call.skip = Some(Skipped::TrialOver);
         }

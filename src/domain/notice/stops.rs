@@ -70,7 +70,7 @@ impl Situation<'_> {
             let due = at + self.notice_delay(at);
             let call = DueNotice {
                 skip: skip(at),
-                ..DueNotice::new(NoticeKind::Refunded, about, due)
+                ..DueNotice::new(NoticeKind::Refunded, about, due).of(at)
             };
             self.claim(call, Why::Refunded, out);
         }
@@ -84,7 +84,7 @@ impl Situation<'_> {
             let due = at + self.notice_delay(at);
             let call = DueNotice {
                 skip: skip(at),
-                ..DueNotice::new(NoticeKind::Disputed, About::Dispute(id.clone()), due)
+                ..DueNotice::new(NoticeKind::Disputed, About::Dispute(id.clone()), due).of(at)
             };
             self.claim(call, Why::Disputed, out);
         }
@@ -159,11 +159,9 @@ impl Situation<'_> {
             .filter(|n| n.part != Part::Kept);
         for stop in told {
             if self.is_undone(&stop.about) && !self.has_new_key_since(stop.at) {
-                out.push(DueNotice::new(
-                    NoticeKind::Restored,
-                    stop.about.clone(),
-                    self.now,
-                ));
+                let call = DueNotice::new(NoticeKind::Restored, stop.about.clone(), self.now);
+                let live = self.matched().filter_map(|(_, grant)| grant);
+                out.push(call.of(self.came_about(live, stop.at)));
             }
         }
     }

@@ -31,6 +31,7 @@ pub fn left_revoked(machine: &Machine, seat: &SeatDue, grant: &Grant, now: Times
     grant.status == GrantStatus::Revoked
         && seat.want.live_at(now)
         && seat.why != Why::Decided
+        && grant.revocation_due.is_none()
         && !machine.actions.iter().any(ours)
 }
 

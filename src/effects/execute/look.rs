@@ -18,6 +18,7 @@ use crate::effects::services::LicenseService;
 use crate::effects::throttle::CallResult;
 use crate::engine::Handle;
 use crate::engine::input::Input;
+use crate::engine::read::view;
 use crate::engine::record::RecordError;
 use crate::engine::record::labels;
 
@@ -105,12 +106,16 @@ impl ActionExecutor<'_> {
         })
     }
 
-    /// A license of a purchase that was made since licenses are made here, and not here, is another program's.
+    /// A license of a purchase that was made since licenses are made here, and not here, is another program's. While the list
+    /// was read, another create of the purchase may have made one.
     async fn judge_makers(&self, machine: &Machine, found: &[License]) {
         let since = other_handler::makes_since(self.handle, &machine.source);
         let gaps = self.handle.gaps();
+        let kept = view::machine(self.handle.reader(), &machine.id);
+        let Ok(Some(now)) = kept else { return };
+        let others = found.iter().filter(|l| !made(l).may_be_ours(&now));
         let another = |made: &Timestamp| adoption::made_by_another(*made, since, &gaps);
-        let made = found.iter().filter_map(|l| l.created_at).filter(another);
+        let made = others.filter_map(|l| l.created_at).filter(another);
         if let Some(made) = made.max() {
             other_handler::report(self.handle, &machine.id, made).await;
         }
@@ -191,6 +196,15 @@ impl LicenseService {
         for pairs in fresh.chunks(KEPT_AT_ONCE) {
             let _ = handle.submit_waiting(Input::Labels(pairs.to_vec())).await;
         }
+    }
+}
+
+/// What tells who made a license.
+fn made(license: &License) -> adoption::Made {
+    adoption::Made {
+        key: license.key.clone(),
+        label: license.label.clone(),
+        at: license.created_at,
     }
 }
 

@@ -164,6 +164,73 @@ async fn a_second_key_beside_ours_is_seen_by_the_nightly_audit() {
     assert_eq!(shop.fake.counter("POST"), 1);
 }
 
+/// A license that a create of ours has made, and whose answer is not heard yet, is no other program's: neither for the nightly
+/// audit that reads it in the list, nor once its key is known.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_license_that_is_just_being_made_here_is_nobody_else_s() {
+    let shop = Shop::of(20).await;
+    let app = shop
+        .server_with("[scheduler]\naudit = \"* * * * * *\"\n")
+        .await;
+    let first = buys(&app, 9_001).await;
+    let label = format!("Stripe sub {}", first.object());
+    let made = |label: &str| {
+        let mut all = shop.fake.licenses().into_iter();
+        all.find(|l| l.label.as_deref() == Some(label))
+    };
+    until("a key is made here", PATIENCE, async || made(&label)).await;
+    let now_s = Clock::Wall.now().s();
+    shop.stripe
+        .add("/v1/subscriptions", [first.subscription(now_s)]);
+    shop.stripe.add("/v1/invoices", [first.invoice(now_s, 0)]);
+    let mut told = Told::default();
+    told.refund("pi_in_9001_first", 2_900, now_s);
+    for (_, event) in &told.events {
+        app.door().event(event).await;
+    }
+    let revoked = async || (made(&label)?.status == "revoked").then_some(());
+    until("its license is revoked", PATIENCE, revoked).await;
+    // The next period is paid. Its license is made and stands in the list, and nobody knows yet what came of the request.
+    shop.fake.switch(|f| f.hold_creates = true);
+    let mut told = Told::default();
+    let bill = Bill {
+        id: "in_9001_next".to_owned(),
+        reason: "subscription_cycle",
+        created_s: now_s,
+        period_s: (now_s + MONTH_S, now_s + 2 * MONTH_S),
+        price: first.price(),
+    };
+    told.invoice(&first, "paid", now_s, &bill, 0);
+    for (_, event) in &told.events {
+        app.door().event(event).await;
+    }
+    let second = format!("{label} #2");
+    let next = until("the next one is made", PATIENCE, async || made(&second)).await;
+    // As if we had been here for a while.
+    shop.fake.third_hand(&next.license_key, |l| {
+        l.created_at += chrono::TimeDelta::minutes(20);
+    });
+    let audits = || app.said().matches("the nightly audit found").count();
+    let before = audits();
+    until("it was audited", PATIENCE, async || {
+        (audits() >= before + 3).then_some(())
+    })
+    .await;
+    assert_eq!(seen(&app), [Value::Null; 0], "{}", app.tail());
+    shop.fake.switch(|f| f.hold_creates = false);
+    until("its key is known", PATIENCE, async || {
+        let page = app.ask(&["show", &first.machine()]);
+        (page["licenses"].as_array()?.len() == 2).then_some(())
+    })
+    .await;
+    let before = audits();
+    until("it was audited again", PATIENCE, async || {
+        (audits() >= before + 3).then_some(())
+    })
+    .await;
+    assert_eq!(seen(&app), [Value::Null; 0], "{}", app.tail());
+}
+
 /// What the nightly audit finds is listed, and reported, until an audit finds it no more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_nightly_audit_finds_waits_for_a_person() {

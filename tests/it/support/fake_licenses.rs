@@ -265,7 +265,13 @@ impl Shared {
         self.count(&call, fault);
         wait(faults.latency_ms).await;
         let reply = match fault {
-            Fault::None | Fault::Garbage => self.answer(&call, &faults, authorized),
+            Fault::None | Fault::Garbage => {
+                let reply = self.answer(&call, &faults, authorized);
+                while call.method == "POST" && self.faults.lock().unwrap().hold_creates {
+                    wait(10).await;
+                }
+                reply
+            }
             Fault::Limited => error(429, "rate_limited", &faults),
             Fault::ErrorBefore => error(500, "internal_error", &faults),
             Fault::ErrorAfter => {

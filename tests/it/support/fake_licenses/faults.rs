@@ -28,6 +28,8 @@ pub struct Faults {
     pub html: bool,
     /// Every call (402: every create) is refused with this status.
     pub refuse: Option<u16>,
+    /// Creates are carried out, and answered only once this is off.
+    pub hold_creates: bool,
     /// How long every answer takes, in milliseconds.
     pub latency_ms: u64,
     /// So many blanks precede every body.
@@ -80,6 +82,7 @@ impl Default for Faults {
             retry_after: None,
             html: false,
             refuse: None,
+            hold_creates: false,
             latency_ms: 0,
             pad_bytes: 0,
             list_lag_ms: 0,
