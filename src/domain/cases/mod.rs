@@ -37,7 +37,7 @@ use super::finding::Finding;
 use super::hold::Distrust;
 use super::holding::Brakes;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
-use super::lifecycle::{Kind, Life};
+use super::lifecycle::Kind;
 use super::machine::{LicenseStatus, Machine};
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};
@@ -281,12 +281,6 @@ impl Case {
             mailed(&mut self.machine, notice.id, &answer, &world);
         }
         panic!("it never settles");
-    }
-
-    /// Whether a snapshot spoke for a payment that nobody told of.
-    pub(super) fn unheard(&self) -> bool {
-        let folded = self.machine.folded(&self.rules(), self.now);
-        matches!(&folded.life, Life::Subscription(life) if life.unheard)
     }
 
     /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
