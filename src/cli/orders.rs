@@ -331,3 +331,26 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_that_is_held_says_so_with_the_way_out() {
+        let changed = |held: serde_json::Value| -> Changed {
+            let answer = serde_json::json!({ "machines": ["stripe/cs_1"], "held": held });
+            serde_json::from_value(answer).unwrap()
+        };
+        assert_eq!(not_yet(&changed(serde_json::json!([]))), "");
+        let held = serde_json::json!([
+            { "by": "observe", "actions": 1, "released_by": "keyward go-live --reason …" },
+            { "by": "person", "actions": 2, "released_by": "keyward retry stripe/cs_1#2" },
+        ]);
+        assert_eq!(
+            not_yet(&changed(held)),
+            "; but not yet: 1 action for it is held by observe: `keyward go-live --reason …`; \
+             2 actions for it are held by person: `keyward retry stripe/cs_1#2`"
+        );
+    }
+}

@@ -229,6 +229,14 @@ fn say_unpriced(prices: &[Priced], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     )
 }
 
+const fn keyless(old_works: bool) -> &'static str {
+    if old_works {
+        "its new key is not there yet, and the old one works until it is"
+    } else {
+        "paid, and there is no key yet"
+    }
+}
+
 impl Sentence for Concern {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let because = |f: &mut fmt::Formatter<'_>, why: &Option<String>| match why {
@@ -242,11 +250,7 @@ impl Sentence for Concern {
             }
             Self::HeldAction { action, hold } => write!(f, "{} is held: {hold}", action.act),
             Self::PaidWithoutKey { why, old_works, .. } => {
-                f.write_str(if *old_works {
-                    "its new key is not there yet, and the old one works until it is"
-                } else {
-                    "paid, and there is no key yet"
-                })?;
+                f.write_str(keyless(*old_works))?;
                 because(f, why)
             }
             Self::NoAddress { kind, .. } => write!(f, "{} has no recipient", kind.as_str()),

@@ -1,8 +1,15 @@
 //! What Stripe tells of a subscription, and what a person decides, in one line each.
 
 use super::*;
+use crate::domain::lifecycle::Life;
 
 impl Case {
+    /// Whether a snapshot spoke for a payment that nobody told of.
+    pub(super) fn unheard(&self) -> bool {
+        let folded = self.machine.folded(&self.rules(), self.now);
+        matches!(&folded.life, Life::Subscription(life) if life.unheard)
+    }
+
     pub(in crate::domain) fn decide(&mut self, at: f64, verb: Verb) -> &mut Self {
         let decision = Decision {
             verb,

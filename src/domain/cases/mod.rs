@@ -39,7 +39,7 @@ use super::finding::Finding;
 use super::hold::Distrust;
 use super::holding::Brakes;
 use super::id::{LicenseKey, MachineId, PlanName, PriceId, SourceName};
-use super::lifecycle::{Kind, Life};
+use super::lifecycle::Kind;
 use super::machine::{LicenseStatus, Machine};
 use super::notice::NoticeStatus;
 use super::plan::{Devices, Plan, Seats, Template};

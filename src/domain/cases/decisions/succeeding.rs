@@ -1,6 +1,7 @@
 //! A license in whose place another one is made works until that one is there.
 
 use super::*;
+use crate::domain::attention::of_machine;
 use crate::domain::hold::{DistrustCause, Hold};
 use crate::domain::id::AppId;
 use crate::domain::machine::Grant;
@@ -31,6 +32,20 @@ fn the_old_key_works_until_the_new_one_is_there() {
         .is("active: revoked, live 63")
         .acts("create create extend revoke");
     case.on(50.0).is("active: revoked, live 63");
+}
+
+/// The line about a new key that is late says that its customer has a working one.
+#[test]
+fn a_late_key_whose_old_one_works_is_told_as_that() {
+    let mut case = without_credits();
+    case.decide(10.0, rekey()).on(11.0);
+    let all = of_machine(&case.machine, case.now);
+    let said = all[0].concern.to_string();
+    assert!(
+        said.starts_with("its new key is not there yet, and the old one works"),
+        "{said}"
+    );
+    assert!(all.len() == 1 && !all[0].concern.is_urgent());
 }
 
 /// What ends the purchase while the new key waits ends the old one, and no new one is made.
