@@ -276,18 +276,18 @@ impl Dispatcher {
         Running::new(entry.clone(), exclusive, self.ended.clone())
     }
 
-    /// Carries something out beside the loop, until the time for it is over.
+    /// Carries something out beside the loop, until the time for it is over. What is large comes boxed, for it would be moved
+    /// several times on its way to the runtime.
     fn spawn(self: &Arc<Self>, running: Running, work: impl Future<Output = ()> + Send + 'static) {
         let over = self.over.clone();
-        // Boxed, for it would be moved several times on its way to the runtime, and it is large.
-        self.tasks.spawn(Box::pin(async move {
+        self.tasks.spawn(async move {
             // What is let go of is found out at the next start.
             tokio::select! {
                 () = work => {}
                 () = over.cancelled() => {}
             }
             drop(running);
-        }));
+        });
     }
 
     /// Gives what is under way its time to end.

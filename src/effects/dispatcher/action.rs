@@ -88,9 +88,8 @@ impl Dispatcher {
             slot,
         };
         let this = Arc::clone(self);
-        self.spawn(self.running(entry, Some(license)), async move {
-            this.act(turn).await;
-        });
+        let acts = Box::pin(async move { this.act(turn).await });
+        self.spawn(self.running(entry, Some(license)), acts);
         Ok(Begun::Running)
     }
 
@@ -118,7 +117,7 @@ impl Dispatcher {
                 service,
                 slot,
             };
-            self.spawn(running, async move { this.act(turn).await });
+            self.spawn(running, Box::pin(async move { this.act(turn).await }));
         } else {
             self.spawn(running, async move {
                 let why = "not sent: the license service takes nothing now".to_owned();

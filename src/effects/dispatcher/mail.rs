@@ -49,7 +49,7 @@ impl Dispatcher {
             return Ok(Begun::Waits);
         }
         let (this, id) = (Arc::clone(self), id.clone());
-        self.spawn(self.running(entry, Some(mails)), async move {
+        let sends = Box::pin(async move {
             match post::send(&this.handle, &this.services, &mail, &machine, &notice).await {
                 Ok(mailed) => {
                     let input = || Input::Mailed {
@@ -66,6 +66,7 @@ impl Dispatcher {
             }
             drop(permit);
         });
+        self.spawn(self.running(entry, Some(mails)), sends);
         Ok(Begun::Running)
     }
 }
