@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use foldhash::HashMapExt as _;
 
 use super::dues;
 use super::machines::{Fold, Machines};
@@ -12,6 +13,9 @@ use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::engine::record::{self, Pair, RecordError, View, key};
 use crate::store::{Direction, KeyRange, Read, ReadError, Seq};
+
+/// Most batches ask for fewer keys: room that is made at once.
+const USUAL_READS: usize = 896;
 
 /// What was written under a key; `None` deletes it.
 type Written = Option<Vec<u8>>;
@@ -52,6 +56,7 @@ impl<'a> Working<'a> {
     pub fn with_parked(base: &'a dyn Read, parked: &'a mut ParkedNames) -> Self {
         Self {
             parked: Some(parked),
+            read: RefCell::new(foldhash::HashMap::with_capacity(USUAL_READS)),
             ..Self::new(base)
         }
     }

@@ -1,6 +1,6 @@
 //! The keys of what is due: a lane for each kind of work and service, in the order of the instants.
 
-use super::{Table, push_machine, push_scope};
+use super::{Table, USUAL_LEN, push_machine, push_scope};
 use crate::domain::id::{MachineId, Scope, SourceName};
 use crate::domain::time::Timestamp;
 use crate::store::KeyRange;
@@ -114,7 +114,7 @@ impl Lane {
 }
 
 fn lane_prefix(work: Work, source: Option<&SourceName>) -> Vec<u8> {
-    let mut key = Vec::with_capacity(80);
+    let mut key = Vec::with_capacity(USUAL_LEN);
     key.extend_from_slice(&[Table::Due as u8, work as u8]);
     key.extend_from_slice(source.map_or("", SourceName::as_str).as_bytes());
     key.push(0);
