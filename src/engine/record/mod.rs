@@ -25,7 +25,8 @@ use crate::domain::machine::Machine;
 use crate::domain::no_use::NoEvent;
 use crate::domain::time::Timestamp;
 use crate::engine::write::working::Working;
-use crate::store::{ReadError, pack};
+use crate::store::ReadError;
+use crate::store::pack::{self, Lasting};
 use buffer::Buffer;
 use disposition::Disposition;
 use key::Table;
@@ -72,7 +73,7 @@ pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
         return plain;
     }
     let mut packed = vec![ZSTD];
-    match pack::pack(&plain[1..], &mut packed) {
+    match pack::pack(&plain[1..], Lasting::Kept, &mut packed) {
         true => packed,
         false => plain,
     }

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use sha2::{Digest, Sha256};
 
 use crate::store::MAX_BATCH;
-use crate::store::pack;
+use crate::store::pack::{self, Lasting};
 
 /// Bytes before the writes.
 pub(in crate::store) const HEAD: usize = 32;
@@ -104,7 +104,7 @@ pub(in crate::store) fn encode<'a>(
 fn pack_writes(out: &mut Vec<u8>, start: usize, packing: Packing) -> u32 {
     if packing == Packing::Allowed && out.len() - start > PACK_OVER {
         let mut packed = Vec::new();
-        if pack::pack(&out[start..], &mut packed) {
+        if pack::pack(&out[start..], Lasting::Passing, &mut packed) {
             out.truncate(start);
             out.extend_from_slice(&packed);
             return packed.len() as u32 | PACKED;

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use crate::store::pack::{self, UnpackError};
+use crate::store::pack::{self, Lasting, UnpackError};
 use crate::store::{Seq, Value};
 
 /// Format byte, sequence (big-endian), payload, CRC-32 (big-endian).
@@ -58,7 +58,7 @@ pub(super) fn encode(key: &[u8], seq: Seq, payload: &[u8]) -> Vec<u8> {
 #[must_use]
 pub(super) fn encode_packed(key: &[u8], seq: Seq, payload: &[u8]) -> Vec<u8> {
     let mut framed = head(PACKED, seq, 0);
-    match pack::pack(payload, &mut framed) {
+    match pack::pack(payload, Lasting::Kept, &mut framed) {
         true => summed(key, framed),
         false => encode(key, seq, payload),
     }
