@@ -3,12 +3,6 @@
 use super::*;
 
 impl Case {
-    /// Whether a snapshot spoke for a payment that nobody told of.
-    pub(super) fn unheard(&self) -> bool {
-        let folded = self.machine.folded(&self.rules(), self.now);
-        matches!(&folded.life, Life::Subscription(life) if life.unheard)
-    }
-
     /// State and licenses, as in `active: live 33` (until day 33), `lapsed: suspended`, `paid: live for life`.
     #[track_caller]
     pub(super) fn is(&mut self, wanted: &str) -> &mut Self {
