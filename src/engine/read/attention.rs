@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
-use crate::engine::record::{self, EventHead, RecordError, server};
+use crate::engine::record::{self, EventHead, RecordError, audits};
 use crate::engine::route::reparse;
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
@@ -155,8 +155,8 @@ pub fn held_back(
 /// # Errors
 /// The store's.
 pub fn audited(reader: &dyn Read) -> Result<Vec<Attention>, RecordError> {
-    let found = server::audits(reader)?.into_iter();
-    let waits = |audit: server::AuditRecord| Attention {
+    let found = audits::all(reader)?.into_iter();
+    let waits = |audit: audits::AuditRecord| Attention {
         since: audit.since,
         concern: Concern::AuditDiffers {
             source: audit.source.clone(),

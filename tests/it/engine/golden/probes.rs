@@ -7,7 +7,7 @@ use keyward::domain::id::{AppId, PlanName, SourceName};
 use keyward::domain::money::Money;
 use keyward::domain::probe::{DeviceForm, ServiceProbe};
 use keyward::domain::time::Timestamp;
-use keyward::engine::record::server::AuditRecord;
+use keyward::engine::record::audits::AuditRecord;
 
 use super::{bytes, golden};
 
