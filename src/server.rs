@@ -11,6 +11,7 @@ mod embedded_service;
 mod endpoints;
 mod guard;
 mod kept;
+mod missed;
 pub(crate) mod mode;
 mod opening;
 mod other_handler;

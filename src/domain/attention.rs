@@ -20,6 +20,7 @@ use super::fact::Priced;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
 use super::id::{EventId, MachineId, Scope, SourceName};
+use super::missed::MissedType;
 use super::notice::NoticeKind;
 use super::silence::Silence;
 use super::time::{Span, Timestamp};
@@ -90,6 +91,12 @@ pub enum Concern {
         scope: Scope,
         /// What Stripe said.
         why: String,
+    },
+    /// Events do not arrive by themselves, and are only fetched from Stripe's event list.
+    MissedDeliveries {
+        scope: Scope,
+        /// Which, and how many.
+        missed: Vec<MissedType>,
     },
     /// Deliveries come whose signatures do not fit.
     SignaturesFail {
@@ -210,6 +217,7 @@ impl Attention {
             | Concern::MachineHeld { .. }
             | Concern::Parked { .. }
             | Concern::BackfillFails { .. }
+            | Concern::MissedDeliveries { .. }
             | Concern::SignaturesFail { .. }
             | Concern::SourceSilent { .. }
             | Concern::Endpoint { .. }
@@ -242,6 +250,7 @@ impl Concern {
             | Self::Parked { .. } => true,
             Self::UnreadableEvents { .. }
             | Self::BackfillFails { .. }
+            | Self::MissedDeliveries { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::Endpoint { .. }
@@ -262,6 +271,7 @@ impl Concern {
             Self::PaidWithoutKey { .. }
             | Self::Undeliverable { .. }
             | Self::UnreadableEvents { .. }
+            | Self::MissedDeliveries { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::OtherHandler { .. }
@@ -311,6 +321,7 @@ impl Concern {
             Self::Parked { .. } => AttentionCause::Parked,
             Self::UnreadableEvents { .. } => AttentionCause::UnreadableEvents,
             Self::BackfillFails { .. } => AttentionCause::Backfill,
+            Self::MissedDeliveries { .. } => AttentionCause::MissedDeliveries,
             Self::SignaturesFail { .. } => AttentionCause::Signatures,
             Self::SourceSilent { .. } => AttentionCause::Silent,
             Self::Endpoint { .. } => AttentionCause::Endpoint,
@@ -335,7 +346,9 @@ impl Concern {
             | Self::Found { machine, .. }
             | Self::MachineHeld { machine, .. } => machine.to_string(),
             Self::Parked { scope, event, .. } => format!("{scope}/{event}"),
-            Self::BackfillFails { scope, .. } => scope.to_string(),
+            Self::BackfillFails { scope, .. } | Self::MissedDeliveries { scope, .. } => {
+                scope.to_string()
+            }
             Self::UnreadableEvents { source, .. }
             | Self::SignaturesFail { source, .. }
             | Self::SourceSilent { source, .. }

@@ -56,4 +56,6 @@ pub enum BackupTrouble {
 pub enum EndpointTrouble {
     /// Stripe sends nothing to it.
     Disabled,
+    /// It was there, and no endpoint posts to its address any more.
+    Gone,
 }

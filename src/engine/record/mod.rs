@@ -7,6 +7,7 @@ pub mod audits;
 pub mod body_codec;
 pub(crate) mod buffer;
 pub mod disposition;
+pub mod endpoints;
 pub mod gaps;
 pub mod indexed;
 pub mod key;

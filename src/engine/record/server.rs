@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::audits;
+use super::endpoints::{self, DeliveriesRecord, SeenEndpoint};
 use super::indexed::{self, Index};
 use super::key::{self, Table};
 use super::{RecordError, View};
@@ -50,6 +51,10 @@ pub enum ServerRecord {
         /// Every source of which something is wrong.
         all: Vec<Trouble>,
     },
+    /// The webhook endpoints that were seen at Stripe.
+    SeenEndpoints(Vec<SeenEndpoint>),
+    /// How the events of an account came.
+    Deliveries(DeliveriesRecord),
     /// Every service that does not do its work.
     GoneServices(Vec<GoneService>),
     /// What was reported over a channel.
@@ -66,8 +71,10 @@ pub enum ServerRecord {
 pub enum SeenBy {
     /// Signatures of deliveries.
     Signatures,
-    /// What Stripe says of the webhook endpoint.
+    /// Stripe says that the webhook endpoint is disabled.
     Endpoint,
+    /// Stripe says that there is none.
+    NoEndpoint,
 }
 
 /// Something that is wrong with a source, kept so that a restart is not taken for its end.
@@ -161,6 +168,7 @@ fn troubles_key(seen_by: SeenBy) -> Vec<u8> {
     key::general(match seen_by {
         SeenBy::Signatures => "troubles/signatures",
         SeenBy::Endpoint => "troubles/endpoint",
+        SeenBy::NoEndpoint => "troubles/no_endpoint",
     })
 }
 
@@ -214,6 +222,8 @@ pub(in crate::engine) fn keep(
         ServerRecord::Troubles { seen_by, all } => {
             record::put(working, troubles_key(*seen_by), all)?;
         }
+        ServerRecord::SeenEndpoints(all) => endpoints::put_seen(working, all)?,
+        ServerRecord::Deliveries(of) => endpoints::put_deliveries(working, of)?,
         ServerRecord::GoneServices(all) => record::put(working, gone_services_key(), all)?,
         ServerRecord::Alerts { channel, log } => {
             record::put(working, alerts_key(*channel), log)?;
