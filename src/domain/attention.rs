@@ -360,6 +360,7 @@ impl Concern {
             Self::HeldBack { what, .. } => match what {
                 HeldBack::Service(service) => service.clone(),
                 HeldBack::Plan(plan) => format!("plan {plan}"),
+                HeldBack::Shop => "shop".to_owned(),
             },
             Self::ServiceGone { service, of, .. } => service_of(service, of),
         }

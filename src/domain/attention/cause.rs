@@ -52,7 +52,7 @@ pub enum AttentionCause {
     /// A store that was restored only observes.
     #[n(18)]
     Restored,
-    /// A license service is paused, or a plan only observed, by order.
+    /// A license service is paused, or a plan or the shop only observed, by order.
     #[n(19)]
     HeldBack,
     /// Nothing can be written.

@@ -169,6 +169,7 @@ impl HeldBack {
         match self {
             Self::Service(service) => format!("keyward resume --service {service} --reason …"),
             Self::Plan(plan) => format!("keyward go-live --plan {plan} --reason …"),
+            Self::Shop => "keyward go-live --reason …".to_owned(),
         }
     }
 }
@@ -201,6 +202,12 @@ fn say_held_back(
             write!(
                 f,
                 "plan {plan} is only observed by {by}: nothing is sent for it"
+            )?;
+        }
+        HeldBack::Shop => {
+            write!(
+                f,
+                "the shop was live and is only observed by {by}: nothing is sent, no key is made"
             )?;
         }
     }
