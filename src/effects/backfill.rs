@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use super::stripe::{Account, Answer, EventWindow};
+use super::stripe::{Account, Answer, EventWindow, StripeRefusal};
 use crate::domain::id::{EventId, Scope};
 use crate::domain::missed::{Arrival, Way};
 use crate::domain::time::{Span, Timestamp};
@@ -100,8 +100,13 @@ pub enum BackfillError {
         why: String,
     },
     /// Stripe refuses until a person has mended something.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{why}")]
+    Refused {
+        /// What.
+        refusal: StripeRefusal,
+        /// What it said.
+        why: String,
+    },
     /// The engine takes nothing now.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -289,6 +294,6 @@ fn taken(answer: Answer<EventWindow>) -> Result<EventWindow, BackfillError> {
     match answer {
         Answer::Done(window) => Ok(window),
         Answer::Again { after, why, .. } => Err(BackfillError::Again { after, why }),
-        Answer::Refused { why, .. } => Err(BackfillError::Refused(why)),
+        Answer::Refused { refusal, why } => Err(BackfillError::Refused { refusal, why }),
     }
 }

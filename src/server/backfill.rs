@@ -238,7 +238,7 @@ fn note(
         }
         Err(BackfillError::Submit(_)) => RoundDue::Soon,
         Err(error) => {
-            let is_refused = matches!(error, BackfillError::Refused(_));
+            let is_refused = matches!(error, BackfillError::Refused { .. });
             if kept.failed.is_none() {
                 tracing::warn!(%scope, %error, "Stripe's event list cannot be read; it is tried again by itself");
                 kept.failed = Some((now, error.to_string()));
