@@ -9,17 +9,19 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::ask::Conversation;
+use super::ask::{Conversation, only_row};
 use super::history_pages;
 use super::report::{self, BOLD, DIM, styled};
+use super::source_names;
 use super::when::When;
-use crate::admin::Failure;
+use crate::admin::{Failure, Request};
 use crate::clock::Clock;
 use crate::config::{Config, Env};
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
 use crate::domain::words::counted;
 use crate::engine::input::Rules;
+use crate::engine::read::sources::SourceChange;
 use crate::sim::compare::{Both, Difference, Happening, Mail, Totals};
 use crate::sim::parallel;
 use pager::Pager;
@@ -79,6 +81,9 @@ pub(super) fn compared(new: Option<&Path>, args: &WhatifArgs) -> Result<u64, Fai
     let loaded = Config::load(new, &Env::process().lenient());
     let (config, _) = loaded.inspect_err(report::mistakes)?;
     let answer = history_pages::converse(&store_of(new), |asked| {
+        let named = source_names::named(&config);
+        let change: SourceChange = only_row(asked.ask(Request::Sources { named })?)?;
+        source_names::refuse(new, &change)?;
         differences(asked, new, &config, args)
     })?;
     if answer.missing > 0 {
