@@ -11,6 +11,7 @@ mod embedded_service;
 mod endpoints;
 mod guard;
 mod kept;
+mod missed;
 pub(crate) mod mode;
 mod opening;
 mod other_handler;
@@ -19,6 +20,7 @@ mod quiet;
 mod reparse;
 mod rules;
 mod service_change;
+mod source_names;
 mod vitals;
 mod watch;
 
@@ -39,6 +41,7 @@ use crate::effects::{dispatcher, tls};
 use crate::engine::Handle;
 use crate::engine::backup::Backups;
 use crate::engine::read::counts::Counts;
+use crate::engine::read::sources::Renamed;
 use crate::engine::record::server::gone_services;
 use crate::engine::record::{RecordError, gaps, probe};
 use crate::engine::write::committer::{self, Committer};
@@ -62,6 +65,12 @@ pub enum StartError {
     /// The embedded license service's store is gone.
     #[error(transparent)]
     LicensesGone(#[from] LicensesGone),
+    /// A source has another name than before.
+    #[error("{renamed}")]
+    Renamed {
+        /// Which.
+        renamed: Renamed,
+    },
     /// A write at the start.
     #[error(transparent)]
     Commit(#[from] CommitError),
@@ -230,6 +239,7 @@ impl Server {
             .map_err(system("reading the listening address"))?;
         let backups = parts::backups(&config, &opened);
         let (mut writer, reader) = opened.store;
+        source_names::judge(&reader, &config)?;
         let mut config = config;
         config.learn(|service| probe::of(&Committed(&reader), service))?;
         let now = clock.now();

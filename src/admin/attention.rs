@@ -54,6 +54,7 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
         Concern::Parked { .. }
         | Concern::UnreadableEvents { .. }
         | Concern::BackfillFails { .. }
+        | Concern::MissedDeliveries { .. }
         | Concern::SignaturesFail { .. }
         | Concern::SourceSilent { .. }
         | Concern::Endpoint { .. }

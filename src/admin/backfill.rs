@@ -3,10 +3,11 @@
 use super::context::Context;
 use super::failure::Failure;
 use super::request::{BackfillPosition, BackfillQuery};
-use super::response::{BackfillPart, Response};
+use super::response::{BackfillPart, Response, Unanswered};
 use crate::domain::id::{Scope, SourceName};
+use crate::domain::time::Span;
 use crate::effects::backfill::{BackfillError, Progress, Walk};
-use crate::effects::stripe::Accounts;
+use crate::effects::stripe::{Accounts, StripeRefusal, WRONG_KEY};
 use crate::engine::record::server;
 
 /// Requests to Stripe for one part.
@@ -41,7 +42,15 @@ pub(super) async fn next(
     let walked = walk
         .go_on(&context.handle, account, READS_MAX, progress)
         .await;
-    walked.map_err(|error| failed(&walk.scope, &error))?;
+    let unanswered = match walked {
+        Ok(()) => None,
+        // Whoever asks waits, and asks for what is left: no answer of ours takes long.
+        Err(BackfillError::Again { after, why }) => {
+            let after_ms = after.map(Span::ms);
+            Some(Unanswered { after_ms, why })
+        }
+        Err(error) => return Err(failed(&walk.scope, &error)),
+    };
     let position = |scope: &Scope, from, until| BackfillPosition {
         scope: scope.clone(),
         from,
@@ -61,6 +70,7 @@ pub(super) async fn next(
         to: walk.complete_to,
         found: walk.found,
         next,
+        unanswered,
     }))
 }
 
@@ -110,7 +120,11 @@ fn failed(scope: &Scope, error: &BackfillError) -> Failure {
     };
     match error {
         BackfillError::Again { .. } => failure("try again; what was fetched is kept"),
-        BackfillError::Refused(_) => failure("the key needs the permission to read events"),
+        BackfillError::Refused {
+            refusal: StripeRefusal::Key,
+            ..
+        } => failure(WRONG_KEY),
+        BackfillError::Refused { .. } => failure("the key needs the permission to read events"),
         BackfillError::Submit(error) => (*error).into(),
     }
 }

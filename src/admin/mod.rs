@@ -47,7 +47,7 @@ pub use request::{
 };
 pub use response::{
     AffectedPurchase, BackfillPart, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts,
-    Purchases, Response, TimelineItem,
+    Purchases, Response, TimelineItem, Unanswered,
 };
 pub use service::Service;
 pub use service_move::{ElsewhereRow, MoveQuery, MoveRow};

@@ -94,6 +94,11 @@ pub enum Request {
     },
     /// What a probe learned of a license service.
     Probed(ServiceProbe),
+    /// How the sources of a config, which may not be the server's own, differ from those that have purchases.
+    Sources {
+        /// Their names.
+        named: Vec<SourceName>,
+    },
     /// What is known of a license service by a probe.
     Probe {
         /// The service.

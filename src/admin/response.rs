@@ -83,6 +83,18 @@ pub struct BackfillPart {
     pub found: Backfilled,
     /// Where the next part begins; absent: this was the last one.
     pub next: Option<BackfillPosition>,
+    /// Why it ends before its end: Stripe gives no answer now.
+    #[serde(default)]
+    pub unanswered: Option<Unanswered>,
+}
+
+/// Stripe gives no answer now: to be asked again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Unanswered {
+    /// Its own wish, in milliseconds.
+    pub after_ms: Option<i64>,
+    /// What it said.
+    pub why: String,
 }
 
 /// What came of reading events again.

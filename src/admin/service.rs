@@ -28,6 +28,7 @@ use crate::effects::stripe::Accounts;
 use crate::engine::Handle;
 use crate::engine::backup::Backups;
 use crate::engine::input::Input;
+use crate::engine::read::sources as read_sources;
 use crate::engine::record;
 
 /// Answers the operator.
@@ -129,6 +130,7 @@ impl Service {
             Request::Hold { id, reason } => self.put_off(id, Order::Hold(reason)).await,
             Request::Probed(probe) => self.probed(probe).await,
             Request::Probe { service } => self.read(move |c| probe(c, &service)).await,
+            Request::Sources { named } => self.read(move |c| sources(c, &named)).await,
             Request::Issue { source, decision } => {
                 issue::issue(&self.context, source, decision).await
             }
@@ -217,6 +219,15 @@ impl Service {
         self.context.submit(&machine, input).await?;
         Ok(changed([machine], 1, 0))
     }
+}
+
+/// How a config's sources differ from the store's.
+fn sources(context: &Context, named: &[SourceName]) -> Result<Response, Failure> {
+    let change = read_sources::change(context.handle.reader(), named)?;
+    Ok(Response::List {
+        rows: vec![raw(&change)?],
+        more: 0,
+    })
 }
 
 /// What is known of a license service by a probe.

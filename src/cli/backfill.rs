@@ -7,12 +7,17 @@ use serde::Serialize;
 use super::args::BackfillArgs;
 use super::ask::Conversation;
 use super::report;
-use crate::admin::{BackfillPart, BackfillQuery, Failure, Request, Response};
-use crate::clock::Clock;
+use crate::admin::{BackfillPart, BackfillQuery, Failure, Request, Response, Unanswered};
+use crate::clock::{Clock, pause};
 use crate::domain::id::Scope;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::domain::words::counted;
 use crate::effects::backfill::{Backfilled, KEPT};
+
+/// Stripe is asked so often at one place before the command gives up.
+const TRIES_MAX: u32 = 8;
+/// It is waited for so long at most.
+const WAIT_MAX: Span = Span::from_s(60);
 
 /// What came of it. Relied on from outside.
 #[derive(Debug, Serialize)]
@@ -50,6 +55,46 @@ impl AccountSoFar {
     }
 }
 
+/// How often Stripe was asked in vain at one place, and how long is waited next.
+#[derive(Default)]
+struct Patience {
+    tries: u32,
+}
+
+impl Patience {
+    /// Waits where Stripe gives no answer now, as it asks for a 429.
+    ///
+    /// # Errors
+    /// That it was asked too often.
+    fn wait(&mut self, part: &BackfillPart) -> Result<(), Failure> {
+        let Some(Unanswered { after_ms, why }) = &part.unanswered else {
+            self.tries = 0;
+            return Ok(());
+        };
+        if part.found.reads > 0 {
+            self.tries = 0;
+        }
+        self.tries += 1;
+        if self.tries >= TRIES_MAX {
+            let what = format!("the events of {} cannot be read: {why}", part.scope);
+            return Err(Failure::ours(what).hint("try again; what was fetched is kept"));
+        }
+        let own = Span::from_s(1 << (self.tries - 1)).min(WAIT_MAX);
+        let wait = own
+            .max(Span::from_ms(after_ms.unwrap_or_default()))
+            .min(WAIT_MAX);
+        report::say(&format!(
+            "Stripe answers nothing that can be used: {why}; it is asked again in {wait}"
+        ));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
+        runtime.block_on(pause(wait));
+        Ok(())
+    }
+}
+
 /// Fetches, and says how many were missing.
 ///
 /// # Errors
@@ -72,6 +117,7 @@ pub(super) fn run(config: &Path, args: &BackfillArgs) -> Result<(), Failure> {
         position: None,
     };
     let mut conversation = Conversation::begin(config)?;
+    let mut patience = Patience::default();
     let (mut found, mut so_far) = (Backfilled::default(), AccountSoFar::default());
     let result = loop {
         match conversation.ask(Request::Backfill(query.clone())) {
@@ -79,6 +125,9 @@ pub(super) fn run(config: &Path, args: &BackfillArgs) -> Result<(), Failure> {
                 found.add(&part.found);
                 if let Some(line) = so_far.line(&part) {
                     report::say(&line);
+                }
+                if let Err(failure) = patience.wait(&part) {
+                    break Err(failure);
                 }
                 let Some(next) = part.next else {
                     break Ok(());
@@ -129,6 +178,7 @@ mod tests {
                 from: to,
                 until: to,
             }),
+            unanswered: None,
         }
     }
 

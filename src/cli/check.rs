@@ -5,15 +5,16 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::args::CheckArgs;
-use super::ask::{ask, load};
+use super::ask::{ask, load, only_row};
 use super::online::{self, Tried, Verdict};
-use super::{page, report};
+use super::{page, report, source_names};
 use crate::admin::{ElsewhereRow, Failure, MoveQuery, Request, Response, socket};
 use crate::config::{Config, Env};
 use crate::domain::id::SourceName;
 use crate::domain::probe::ServiceProbe;
 use crate::domain::service_move::ServiceKind;
 use crate::effects::services::Services;
+use crate::engine::read::sources::SourceChange;
 
 /// Checks the config.
 ///
@@ -39,6 +40,7 @@ pub(super) fn run(path: &Path, args: &CheckArgs) -> Result<(), Failure> {
         Err(wrong) => vec![wrong],
     };
     tried.extend(elsewhere(path, &config));
+    tried.extend(renamed(path, &config));
     tried.iter().for_each(|t| report::data(&line(t)));
     match tried.iter().filter(|t| t.verdict == Verdict::Bad).count() {
         0 => Ok(()),
@@ -107,6 +109,14 @@ fn elsewhere(path: &Path, config: &Config) -> Vec<Tried> {
     };
     let rows = page::read::<ElsewhereRow>(&rows).unwrap_or_default();
     rows.iter().map(online::elsewhere).collect()
+}
+
+/// Sources that have purchases and that the config names no more, or otherwise.
+fn renamed(path: &Path, config: &Config) -> Vec<Tried> {
+    let named = source_names::named(config);
+    let change = known(path, config, Request::Sources { named });
+    let change = change.and_then(|response| only_row::<SourceChange>(response).ok());
+    change.map_or_else(Vec::new, |change| source_names::tried(path, &change))
 }
 
 fn line(tried: &Tried) -> String {

@@ -42,6 +42,9 @@ impl From<StartError> for Failure {
                  from where it went, or `keyward restore` a backup into an empty data directory. Where no copy is left, \
                  `keyward init` begins an empty one",
             ),
+            StartError::Renamed { renamed } => {
+                Self::input(renamed.to_string()).hint(renamed.hint())
+            }
             StartError::Service(error) => Self::input(error.to_string())
                 .hint("`keyward check` tells every mistake in the config"),
             StartError::Commit(_) | StartError::Record(_) | StartError::System { .. } => {

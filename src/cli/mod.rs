@@ -41,6 +41,7 @@ mod reread;
 mod revision_keys;
 mod serve;
 mod show;
+mod source_names;
 pub mod store;
 mod stripe_events;
 mod verify;

@@ -9,18 +9,22 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::ask::Conversation;
+use super::ask::{Conversation, only_row};
 use super::history_pages;
 use super::report::{self, BOLD, DIM, styled};
+use super::source_names;
 use super::when::When;
-use crate::admin::Failure;
+use crate::admin::{Failure, Request};
 use crate::clock::Clock;
 use crate::config::{Config, Env};
+use crate::domain::plan::Devices;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
 use crate::domain::words::counted;
 use crate::engine::input::Rules;
-use crate::sim::compare::{Both, Difference, Happening, Mail, Totals};
+use crate::engine::read::sources::SourceChange;
+use crate::engine::read::view::LicenseView;
+use crate::sim::compare::{Both, Difference, Happening, LicenseChange, Mail, Totals};
 use crate::sim::parallel;
 use pager::Pager;
 
@@ -79,6 +83,9 @@ pub(super) fn compared(new: Option<&Path>, args: &WhatifArgs) -> Result<u64, Fai
     let loaded = Config::load(new, &Env::process().lenient());
     let (config, _) = loaded.inspect_err(report::mistakes)?;
     let answer = history_pages::converse(&store_of(new), |asked| {
+        let named = source_names::named(&config);
+        let change: SourceChange = only_row(asked.ask(Request::Sources { named })?)?;
+        source_names::refuse(new, &change)?;
         differences(asked, new, &config, args)
     })?;
     if answer.missing > 0 {
@@ -243,32 +250,44 @@ fn one(difference: &Difference) -> String {
             word(difference.state.present)
         ));
     }
-    for license in &difference.licenses {
-        let is = |l: &Option<crate::engine::read::view::LicenseView>| {
-            l.as_ref().map_or("none".to_owned(), |l| {
-                let until = l
-                    .expires_at
-                    .map_or("for life".to_owned(), |t| format!("until {t}"));
-                let devices = match l.devices {
-                    crate::domain::plan::Devices::Count(n) => n.to_string(),
-                    crate::domain::plan::Devices::Unlimited => "unlimited".to_owned(),
-                };
-                format!("{} {until}, devices {devices}", l.status)
-            })
-        };
-        line(format!(
-            "license {} at the end: {} instead of {}",
-            license.seat,
-            is(&license.is.new),
-            is(&license.is.present)
-        ));
-    }
+    difference.licenses.iter().for_each(|l| line(license(l)));
     let days = difference.license_days;
     line(format!(
         "license-days: {:.2} instead of {:.2}",
         days.new, days.present
     ));
     out
+}
+
+/// A license that is another at the end. What its plan is called is nothing to its customer: it is named where that differs.
+fn license(change: &LicenseChange) -> String {
+    let plan = |l: &Option<LicenseView>| l.as_ref().map(|l| l.plan.clone());
+    let (present, new) = (plan(&change.is.present), plan(&change.is.new));
+    let renames = present.is_some() && new.is_some() && present != new;
+    let is = |l: &Option<LicenseView>| {
+        let Some(l) = l else {
+            return "none".to_owned();
+        };
+        let until = l
+            .expires_at
+            .map_or("for life".to_owned(), |t| format!("until {t}"));
+        let devices = match l.devices {
+            Devices::Count(n) => n.to_string(),
+            Devices::Unlimited => "unlimited".to_owned(),
+        };
+        let plan = match &l.plan {
+            Some(plan) if renames => format!(", plan {plan}"),
+            None if renames => ", no plan".to_owned(),
+            Some(_) | None => String::new(),
+        };
+        format!("{} {until}, devices {devices}{plan}", l.status)
+    };
+    format!(
+        "license {} at the end: {} instead of {}",
+        change.seat,
+        is(&change.is.new),
+        is(&change.is.present)
+    )
 }
 
 fn happened(h: &Happening) -> String {

@@ -20,6 +20,7 @@ use super::fact::Priced;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
 use super::id::{EventId, MachineId, Scope, SourceName};
+use super::missed::MissedType;
 use super::notice::NoticeKind;
 use super::silence::Silence;
 use super::time::{Span, Timestamp};
@@ -92,6 +93,12 @@ pub enum Concern {
         scope: Scope,
         /// What Stripe said.
         why: String,
+    },
+    /// Events do not arrive by themselves, and are only fetched from Stripe's event list.
+    MissedDeliveries {
+        scope: Scope,
+        /// Which, and how many.
+        missed: Vec<MissedType>,
     },
     /// Deliveries come whose signatures do not fit.
     SignaturesFail {
@@ -212,6 +219,7 @@ impl Attention {
             | Concern::MachineHeld { .. }
             | Concern::Parked { .. }
             | Concern::BackfillFails { .. }
+            | Concern::MissedDeliveries { .. }
             | Concern::SignaturesFail { .. }
             | Concern::SourceSilent { .. }
             | Concern::Endpoint { .. }
@@ -244,6 +252,7 @@ impl Concern {
             | Self::Parked { .. } => true,
             Self::UnreadableEvents { .. }
             | Self::BackfillFails { .. }
+            | Self::MissedDeliveries { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::Endpoint { .. }
@@ -264,6 +273,7 @@ impl Concern {
             Self::PaidWithoutKey { old_works, .. } => !*old_works,
             Self::Undeliverable { .. }
             | Self::UnreadableEvents { .. }
+            | Self::MissedDeliveries { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::OtherHandler { .. }
@@ -313,6 +323,7 @@ impl Concern {
             Self::Parked { .. } => AttentionCause::Parked,
             Self::UnreadableEvents { .. } => AttentionCause::UnreadableEvents,
             Self::BackfillFails { .. } => AttentionCause::Backfill,
+            Self::MissedDeliveries { .. } => AttentionCause::MissedDeliveries,
             Self::SignaturesFail { .. } => AttentionCause::Signatures,
             Self::SourceSilent { .. } => AttentionCause::Silent,
             Self::Endpoint { .. } => AttentionCause::Endpoint,
@@ -337,7 +348,9 @@ impl Concern {
             | Self::Found { machine, .. }
             | Self::MachineHeld { machine, .. } => machine.to_string(),
             Self::Parked { scope, event, .. } => format!("{scope}/{event}"),
-            Self::BackfillFails { scope, .. } => scope.to_string(),
+            Self::BackfillFails { scope, .. } | Self::MissedDeliveries { scope, .. } => {
+                scope.to_string()
+            }
             Self::UnreadableEvents { source, .. }
             | Self::SignaturesFail { source, .. }
             | Self::SourceSilent { source, .. }
@@ -349,6 +362,7 @@ impl Concern {
             Self::HeldBack { what, .. } => match what {
                 HeldBack::Service(service) => service.clone(),
                 HeldBack::Plan(plan) => format!("plan {plan}"),
+                HeldBack::Shop => "shop".to_owned(),
             },
             Self::ServiceGone { service, of, .. } => service_of(service, of),
         }

@@ -52,6 +52,7 @@ pub mod holding; // which work is held at present
 mod look_up; // what a machine must ask Stripe
 pub mod machine; // everything kept of one payment or subscription
 mod matching; // which license stands for which seat
+pub mod missed; // deliveries that never come
 pub mod notice; // which mails are due, each once
 pub mod probe; // what a license service turned out to be able to do
 mod reconcile; // should be minus is, as the next act for each license

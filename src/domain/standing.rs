@@ -3,6 +3,7 @@
 //! They are decisions of people (or of the config, or of a restore) and are kept like all others: with author, reason and
 //! instant, the newest on each matter counting.
 
+mod forgettable;
 mod live;
 mod makers;
 
@@ -243,25 +244,6 @@ impl StandingOrders {
     #[must_use]
     pub fn paused(&self, name: &str) -> Option<&StandingOrder> {
         self.holding(|matter| *matter == Matter::Service(name))
-    }
-
-    /// The orders in force that a forgetful person must be told of: each pause, and each plan that is only observed while
-    /// the shop is live.
-    pub fn forgettable(&self) -> impl Iterator<Item = &StandingOrder> {
-        let counts = |of: Option<&StandingOrder>, order: &StandingOrder| {
-            of.is_some_and(|o| std::ptr::eq(o, order))
-        };
-        self.0
-            .iter()
-            .filter(move |order| match order.what.matter() {
-                Matter::Service(name) => counts(self.paused(name), order),
-                Matter::Mode(Some(plan)) => counts(self.observes(Some(plan)), order),
-                Matter::Mode(None)
-                | Matter::Makers(_)
-                | Matter::Adoption(_)
-                | Matter::Policy(..)
-                | Matter::Nothing => false,
-            })
     }
 
     /// The order by which no key is made for a source's purchases, because another program makes them.

@@ -8,13 +8,16 @@ use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use super::stripe::{Account, Answer, EventWindow};
+use super::stripe::{Account, Answer, EventWindow, StripeRefusal};
 use crate::domain::id::{EventId, Scope};
+use crate::domain::missed::{Arrival, Way};
 use crate::domain::time::{Span, Timestamp};
-use crate::engine::input::{Input, Receipt};
+use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::record::body_codec::pack;
 use crate::engine::record::key;
 use crate::engine::record::server::ServerRecord;
+use crate::engine::record::{self, EventHead};
+use crate::engine::write::working::Committed;
 use crate::engine::{Handle, SubmitError};
 use crate::sources::stripe::delivery::delivery;
 use crate::sources::stripe::event::{self, EventContent};
@@ -52,6 +55,10 @@ pub struct Walk {
     dense_from: Option<Timestamp>,
     /// What it found so far.
     pub found: Backfilled,
+    /// What it fetched, as arrivals.
+    fetched: Vec<Arrival>,
+    /// Of each type when the newest was made that was delivered promptly.
+    prompt: BTreeMap<String, Timestamp>,
 }
 
 /// What a walk found.
@@ -93,8 +100,13 @@ pub enum BackfillError {
         why: String,
     },
     /// Stripe refuses until a person has mended something.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{why}")]
+    Refused {
+        /// What.
+        refusal: StripeRefusal,
+        /// What it said.
+        why: String,
+    },
     /// The engine takes nothing now.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -113,7 +125,22 @@ impl Walk {
             width: until - from,
             dense_from: None,
             found: Backfilled::default(),
+            fetched: Vec::new(),
+            prompt: BTreeMap::new(),
         }
+    }
+
+    /// How what it saw came to us.
+    #[must_use]
+    pub fn into_arrivals(self) -> Vec<Arrival> {
+        let prompt = |(kind, created)| Arrival {
+            created,
+            kind,
+            way: Way::Prompt,
+        };
+        let mut all = self.fetched;
+        all.extend(self.prompt.into_iter().map(prompt));
+        all
     }
 
     #[must_use]
@@ -171,7 +198,7 @@ impl Walk {
 
     /// Hands in what is not known yet. Events of no use are left with Stripe.
     async fn hand_in(&mut self, handle: &Handle, window: EventWindow) -> Result<(), SubmitError> {
-        let mut under_way: JoinSet<Result<Option<String>, SubmitError>> = JoinSet::new();
+        let mut under_way: JoinSet<Result<Option<Arrival>, SubmitError>> = JoinSet::new();
         for event in window.events {
             self.found.seen += 1;
             let Some(input) = self.input(handle, &event) else {
@@ -182,10 +209,16 @@ impl Walk {
             {
                 self.count(done.unwrap_or(Err(SubmitError::Stopped))?);
             }
-            let (handle, kind) = (handle.clone(), event["type"].as_str().map(str::to_owned));
+            let handle = handle.clone();
+            let fetched = Arrival {
+                created: input.created,
+                kind: input.kind.clone(),
+                way: Way::Fetched,
+            };
             under_way.spawn(async move {
+                let input = Input::Delivery(Box::new(input));
                 let receipt = handle.submit_waiting(input).await?;
-                Ok(kind.filter(|_| receipt != Receipt::Duplicate))
+                Ok((receipt != Receipt::Duplicate).then_some(fetched))
             });
         }
         while let Some(done) = under_way.join_next().await {
@@ -194,18 +227,34 @@ impl Walk {
         Ok(())
     }
 
-    fn count(&mut self, missing: Option<String>) {
-        if let Some(kind) = missing {
-            *self.found.missing.entry(kind).or_default() += 1;
+    fn count(&mut self, missing: Option<Arrival>) {
+        if let Some(fetched) = missing {
+            *self.found.missing.entry(fetched.kind.clone()).or_default() += 1;
+            self.fetched.push(fetched);
         }
     }
 
+    /// Remembers what was delivered sooner than the list showed it: what is fetched is older by then. Of what came later
+    /// nothing is known, it may have been fetched by hand.
+    fn note_known(&mut self, head: EventHead) {
+        if head.received - head.created >= BEHIND {
+            return;
+        }
+        let newest = self.prompt.entry(head.kind).or_insert(head.created);
+        *newest = head.created.max(*newest);
+    }
+
     /// An event as a delivery, if it is not known and of use.
-    fn input(&self, handle: &Handle, event: &serde_json::Value) -> Option<Input> {
+    fn input(&mut self, handle: &Handle, event: &serde_json::Value) -> Option<Delivery> {
         let id = EventId::from(event["id"].as_str()?);
-        let known = handle.reader().get(&key::event(&self.scope, &id));
-        if !matches!(known, Ok(None)) {
-            return None;
+        let key = key::event(&self.scope, &id);
+        match record::get::<EventHead>(&Committed(handle.reader()), &key) {
+            Ok(None) => {}
+            Ok(Some(head)) => {
+                self.note_known(head);
+                return None;
+            }
+            Err(_) => return None,
         }
         let (body, received) = (event.to_string().into_bytes(), handle.clock().now());
         let mut read = event::read(&body, received).ok()?;
@@ -216,8 +265,7 @@ impl Walk {
         }
         read.account = self.scope.account().cloned();
         let source = self.scope.source();
-        let delivery = delivery(read, source, pack(&body), received);
-        Some(Input::Delivery(Box::new(delivery)))
+        Some(delivery(read, source, pack(&body), received))
     }
 }
 
@@ -246,6 +294,6 @@ fn taken(answer: Answer<EventWindow>) -> Result<EventWindow, BackfillError> {
     match answer {
         Answer::Done(window) => Ok(window),
         Answer::Again { after, why, .. } => Err(BackfillError::Again { after, why }),
-        Answer::Refused { why, .. } => Err(BackfillError::Refused(why)),
+        Answer::Refused { refusal, why } => Err(BackfillError::Refused { refusal, why }),
     }
 }

@@ -10,7 +10,7 @@ mod events;
 mod guide_metadata;
 mod look_up;
 
-pub use answer::{Answer, StripeRefusal};
+pub use answer::{Answer, StripeRefusal, WRONG_KEY};
 pub use client::{CannotAsk, Client};
 pub use events::EventWindow;
 

@@ -24,8 +24,8 @@ use crate::effects::throttle::Share;
 use crate::engine::Handle;
 use crate::engine::input::Input;
 use crate::engine::read::view;
-use crate::engine::record::server::{self, ServerRecord};
-use crate::engine::record::{self, labels};
+use crate::engine::record::server::ServerRecord;
+use crate::engine::record::{self, audits, labels};
 
 /// Calls a second to Stripe: the night is long, and the seller's other programs share the limits.
 const READS_PER_S: u32 = 2;
@@ -93,7 +93,7 @@ impl Auditor {
 
     /// What was found of sources that the config names no more.
     async fn forget_sources(&self) {
-        for audit in server::audits(self.handle.reader()).unwrap_or_default() {
+        for audit in audits::all(self.handle.reader()).unwrap_or_default() {
             if self.config.source(&audit.source).is_none() {
                 self.keep(&audit.source, Differences::default()).await;
             }

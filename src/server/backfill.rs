@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::missed::Missed;
 use super::parts::Parts;
 use crate::clock::pause;
 use crate::domain::attention::{Attention, Concern};
@@ -29,7 +30,10 @@ const ACCOUNTS_MAX: usize = 10;
 
 /// How far the lists are known.
 #[derive(Debug)]
-pub struct Backfills(Mutex<BTreeMap<Scope, ScopeState>>);
+pub struct Backfills {
+    scopes: Mutex<BTreeMap<Scope, ScopeState>>,
+    missed: Missed,
+}
 
 #[derive(Clone, Debug, Default)]
 struct ScopeState {
@@ -41,13 +45,15 @@ impl Backfills {
     /// Of sources of which nothing was read yet.
     pub(super) fn new<'a>(sources: impl Iterator<Item = &'a SourceName>) -> Self {
         let scopes = sources.map(|source| Scope::new(source.clone(), None));
-        Self(Mutex::new(
-            scopes.map(|scope| (scope, ScopeState::default())).collect(),
-        ))
+        let scopes = scopes.map(|scope| (scope, ScopeState::default()));
+        Self {
+            scopes: Mutex::new(scopes.collect()),
+            missed: Missed::default(),
+        }
     }
 
     fn scopes(&self) -> MutexGuard<'_, BTreeMap<Scope, ScopeState>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether every event that was made before an instant is known, of every source and account.
@@ -59,7 +65,7 @@ impl Backfills {
             .all(|scope| scope.complete_to.is_some_and(|to| to >= at))
     }
 
-    /// The lists that cannot be read, as what waits for a person.
+    /// The lists that cannot be read, and what arrives only by them, as what waits for a person.
     #[must_use]
     pub fn attention(&self) -> Vec<Attention> {
         let failed = |(scope, state): (&Scope, &ScopeState)| {
@@ -70,7 +76,8 @@ impl Backfills {
                 concern: Concern::BackfillFails { scope, why },
             })
         };
-        self.scopes().iter().filter_map(failed).collect()
+        let failed: Vec<_> = self.scopes().iter().filter_map(failed).collect();
+        [failed, self.missed.attention()].concat()
     }
 }
 
@@ -94,6 +101,7 @@ async fn run(
     stop: CancellationToken,
 ) {
     let Some(every) = every else { return };
+    state.missed.begin(&handle, &services);
     // By the machine's own clock: the other one may be set back by days.
     let (mut last, mut wait, mut known) = (handle.clock().measure(), Span::ZERO, None);
     loop {
@@ -149,6 +157,10 @@ async fn round(handle: &Handle, services: &Services, state: &Backfills) -> Round
             let now = handle.clock().now();
             let complete_to = (!is_wrong(handle)).then_some(walk.complete_to);
             next = next.max(note(state, (&walk, complete_to), walked, now));
+            // By a clock that is wrong nothing can be said of how old an event was when it came.
+            if complete_to.is_some() {
+                state.missed.add(handle, walk).await;
+            }
         }
     }
     next
@@ -226,7 +238,7 @@ fn note(
         }
         Err(BackfillError::Submit(_)) => RoundDue::Soon,
         Err(error) => {
-            let is_refused = matches!(error, BackfillError::Refused(_));
+            let is_refused = matches!(error, BackfillError::Refused { .. });
             if kept.failed.is_none() {
                 tracing::warn!(%scope, %error, "Stripe's event list cannot be read; it is tried again by itself");
                 kept.failed = Some((now, error.to_string()));

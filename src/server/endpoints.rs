@@ -1,5 +1,5 @@
-//! Asks Stripe each hour whether the webhook endpoint is still there and enabled: Stripe disables one that fails for days, and
-//! then nobody hears of anything. What was found wrong is asked about more often, and at once where a delivery arrives: it
+//! Asks Stripe each hour whether the webhook endpoint is still there and enabled: Stripe disables one that fails for days, a
+//! person may delete it or change its address, and then nobody hears of anything. What was found wrong is asked about more often, and at once where a delivery arrives: it
 //! seems to be mended, and Stripe says whether it is.
 
 use std::collections::BTreeMap;
@@ -17,7 +17,10 @@ use crate::domain::time::{Span, Timestamp};
 use crate::effects::services::Services;
 use crate::effects::stripe::{Account, Answer};
 use crate::engine::Handle;
-use crate::engine::record::server::{self, SeenBy, Trouble};
+use crate::engine::input::Input;
+use crate::engine::record;
+use crate::engine::record::endpoints::SeenEndpoint;
+use crate::engine::record::server::{self, SeenBy, ServerRecord, Trouble};
 use crate::http::signals::{Signals, SourceSignals};
 
 /// How often it is looked whether it is time.
@@ -28,12 +31,26 @@ const ASK_EVERY: Span = Span::from_hours(1);
 const ASK_AGAIN: Span = Span::from_minutes(1);
 /// And where a delivery arrived meanwhile: it may have come through another endpoint, and so may each that follows.
 const ASK_HEARD: Span = Span::from_s(10);
+/// What an endpoint that is gone had sent has arrived after so long.
+const UNDER_WAY: Span = Span::from_minutes(10);
 
 /// What is wrong with the endpoints.
 #[derive(Debug, Default)]
 pub struct Endpoints(Mutex<BTreeMap<SourceName, (Timestamp, EndpointTrouble)>>);
 
 impl Endpoints {
+    /// What Stripe says of a source's endpoint.
+    fn note(&self, source: &SourceName, trouble: Option<EndpointTrouble>, now: Timestamp) {
+        let mut all = self.all();
+        match trouble {
+            None => drop(all.remove(source)),
+            Some(trouble) => {
+                let since = all.get(source).map_or(now, |(since, _)| *since);
+                all.insert(source.clone(), (since, trouble));
+            }
+        }
+    }
+
     /// How long after Stripe was asked it is asked again.
     fn asks_after(&self, asked: Timestamp, signals: &Signals) -> Span {
         let all = self.all();
@@ -74,12 +91,8 @@ pub(super) async fn run(
     endpoints: Arc<Endpoints>,
     stop: CancellationToken,
 ) {
-    let mut kept = server::troubles(handle.reader(), SeenBy::Endpoint).unwrap_or_default();
-    let is_known = |t: &&Trouble| config.source(&t.source).is_some();
-    for known in kept.iter().filter(is_known) {
-        let trouble = (known.since, EndpointTrouble::Disabled);
-        endpoints.all().insert(known.source.clone(), trouble);
-    }
+    let mut known = Known::read(&handle);
+    known.begin(&config, &endpoints);
     // By the machine's own clock: the other one may be set back by days.
     let mut asked: Option<(Timestamp, Passed)> = None;
     let is_due =
@@ -90,41 +103,134 @@ pub(super) async fn run(
             asked = Some((now, handle.clock().measure()));
             for (source, account) in services.stripe_map() {
                 let url = config.webhook_url(source);
-                let asked = tokio::select! {
+                let rows = tokio::select! {
                     () = stop.cancelled() => return,
-                    asked = ask(account, &url) => asked,
+                    rows = ask(account) => rows,
                 };
-                let Some(found) = asked else { continue };
-                let mut all = endpoints.all();
-                match found {
-                    None => drop(all.remove(source)),
-                    Some(trouble) => {
-                        let since = all.get(source).map_or(now, |(since, _)| *since);
-                        all.insert(source.clone(), (since, trouble));
-                    }
-                }
+                let Some(rows) = rows else { continue };
+                let found = judge(&rows, &url);
+                known.note(source, &url, found);
+                let leads_here = || hears(&signals, &endpoints, source);
+                let trouble = known.trouble(source, &url, found, leads_here);
+                endpoints.note(source, trouble, now);
             }
-            keep(&handle, &endpoints, &mut kept).await;
+            known.keep(&handle, &endpoints).await;
         }
         tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
     }
 }
 
-/// Keeps what is wrong, and since when, where that is news.
-async fn keep(handle: &Handle, endpoints: &Endpoints, kept: &mut Vec<Trouble>) {
-    let trouble = |(source, (since, _)): (&SourceName, &(Timestamp, EndpointTrouble))| Trouble {
-        source: source.clone(),
-        since: *since,
-        times: 1,
-    };
-    let wrong = endpoints.all().iter().map(trouble).collect();
-    keep_troubles(handle, SeenBy::Endpoint, wrong, kept).await;
+/// Whether deliveries came for a while after the endpoint was found gone: another address leads here, and what was under way
+/// when it went has arrived long since.
+fn hears(signals: &Signals, endpoints: &Endpoints, source: &SourceName) -> bool {
+    let gone = endpoints.all().get(source).copied();
+    let since = gone.filter(|(_, trouble)| *trouble == EndpointTrouble::Gone);
+    let rhythm = signals.iter().find(|s| s.source == *source);
+    let last = rhythm.and_then(SourceSignals::rhythm).map(|r| r.last);
+    since.is_some_and(|(since, _)| last.is_some_and(|last| last >= since + UNDER_WAY))
 }
 
-/// What is wrong with the endpoint; `None`: that could not be learned.
-async fn ask(account: &Account, url: &str) -> Option<Option<EndpointTrouble>> {
+/// What is kept of the endpoints for the next start, as the store has it.
+struct Known {
+    disabled: Vec<Trouble>,
+    gone: Vec<Trouble>,
+    /// Those that posted here, and what of that is in the store.
+    seen: Vec<SeenEndpoint>,
+    stored: Vec<SeenEndpoint>,
+}
+
+impl Known {
+    fn read(handle: &Handle) -> Self {
+        let troubles = |by| server::troubles(handle.reader(), by).unwrap_or_default();
+        let seen = record::endpoints::seen(handle.reader()).unwrap_or_default();
+        Self {
+            disabled: troubles(SeenBy::Endpoint),
+            gone: troubles(SeenBy::NoEndpoint),
+            stored: seen.clone(),
+            seen,
+        }
+    }
+
+    /// What was wrong before this start still is, until Stripe says otherwise.
+    fn begin(&self, config: &Config, endpoints: &Endpoints) {
+        let disabled = self.disabled.iter().map(|t| (t, EndpointTrouble::Disabled));
+        let gone = self.gone.iter().map(|t| (t, EndpointTrouble::Gone));
+        for (known, trouble) in disabled.chain(gone) {
+            if config.source(&known.source).is_some() {
+                endpoints.note(&known.source, Some(trouble), known.since);
+            }
+        }
+    }
+
+    fn has_seen(&self, source: &SourceName, url: &str) -> bool {
+        let is = |e: &SeenEndpoint| e.source == *source && same_address(&e.url, url);
+        self.seen.iter().any(is)
+    }
+
+    /// Remembers one that posts to our address.
+    fn note(&mut self, source: &SourceName, url: &str, found: OurEndpoint) {
+        if found != OurEndpoint::None && !self.has_seen(source, url) {
+            self.forget(source);
+            self.seen.push(SeenEndpoint {
+                source: source.clone(),
+                url: url.to_owned(),
+            });
+        }
+    }
+
+    fn forget(&mut self, source: &SourceName) {
+        self.seen.retain(|e| e.source != *source);
+    }
+
+    /// What is wrong. Of an address to which none ever posted nothing is: another one may lead here, or an endpoint of another
+    /// account, and `keyward check --online` tells of one that is misspelled.
+    fn trouble(
+        &mut self,
+        source: &SourceName,
+        url: &str,
+        found: OurEndpoint,
+        leads_here: impl Fn() -> bool,
+    ) -> Option<EndpointTrouble> {
+        match found {
+            OurEndpoint::Enabled => None,
+            OurEndpoint::Disabled => Some(EndpointTrouble::Disabled),
+            OurEndpoint::None if !self.has_seen(source, url) => None,
+            OurEndpoint::None if leads_here() => {
+                self.forget(source);
+                None
+            }
+            OurEndpoint::None => Some(EndpointTrouble::Gone),
+        }
+    }
+
+    /// Keeps what is wrong, and since when, and what was seen, where that is news.
+    async fn keep(&mut self, handle: &Handle, endpoints: &Endpoints) {
+        let of = |which| {
+            let all = endpoints.all();
+            let trouble = |(source, (since, _)): (&SourceName, &(Timestamp, _))| Trouble {
+                source: source.clone(),
+                since: *since,
+                times: 1,
+            };
+            let wrong = all.iter().filter(|(_, (_, trouble))| *trouble == which);
+            wrong.map(trouble).collect::<Vec<_>>()
+        };
+        let (disabled, gone) = (of(EndpointTrouble::Disabled), of(EndpointTrouble::Gone));
+        keep_troubles(handle, SeenBy::Endpoint, disabled, &mut self.disabled).await;
+        keep_troubles(handle, SeenBy::NoEndpoint, gone, &mut self.gone).await;
+        if self.seen != self.stored {
+            let record = ServerRecord::SeenEndpoints(self.seen.clone());
+            if handle.submit_waiting(Input::Keep(record)).await.is_ok() {
+                self.stored.clone_from(&self.seen);
+            }
+        }
+    }
+}
+
+/// The endpoints; `None`: that could not be learned.
+async fn ask(account: &Account) -> Option<Vec<Value>> {
     match account.webhook_endpoints().await {
-        Answer::Done(rows) => Some(judge(&rows, url)),
+        Answer::Done(rows) => Some(rows),
         // `keyward check --online` says what the key lacks.
         Answer::Again { why, .. } | Answer::Refused { why, .. } => {
             tracing::debug!(why, "Stripe's webhook endpoints cannot be read");
@@ -133,17 +239,28 @@ async fn ask(account: &Account, url: &str) -> Option<Option<EndpointTrouble>> {
     }
 }
 
-/// Several may post here, while a secret is rolled; one that is enabled is enough. Without any, another address may lead here,
-/// or an endpoint of another account.
-fn judge(rows: &[Value], url: &str) -> Option<EndpointTrouble> {
-    let same = |row: &&Value| {
-        let theirs = row["url"].as_str().unwrap_or_default();
-        theirs.trim_end_matches('/') == url.trim_end_matches('/')
-    };
+/// What of the endpoints posts to our address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OurEndpoint {
+    None,
+    Disabled,
+    Enabled,
+}
+
+/// Several may post here, while a secret is rolled; one that is enabled is enough.
+fn judge(rows: &[Value], url: &str) -> OurEndpoint {
+    let same = |row: &&Value| same_address(row["url"].as_str().unwrap_or_default(), url);
     let mut ours = rows.iter().filter(same).peekable();
-    ours.peek()?;
     let enabled = |row: &Value| row["status"] != "disabled";
-    (!ours.any(enabled)).then_some(EndpointTrouble::Disabled)
+    match (ours.peek().is_some(), ours.any(enabled)) {
+        (false, _) => OurEndpoint::None,
+        (true, false) => OurEndpoint::Disabled,
+        (true, true) => OurEndpoint::Enabled,
+    }
+}
+
+fn same_address(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
 }
 
 #[cfg(test)]
@@ -156,14 +273,44 @@ mod tests {
         let url = "https://buy.example.com/webhooks/stripe";
         let row = |url: &str, status: &str| json!({ "url": url, "status": status });
         let ours = |status| row(url, status);
-        assert_eq!(judge(&[], url), None);
+        assert_eq!(judge(&[], url), OurEndpoint::None);
+        let other = row("https://other.example", "disabled");
+        assert_eq!(judge(&[other], url), OurEndpoint::None);
+        assert_eq!(judge(&[ours("enabled")], url), OurEndpoint::Enabled);
+        assert_eq!(judge(&[ours("disabled")], url), OurEndpoint::Disabled);
+        let both = [ours("disabled"), ours("enabled")];
+        assert_eq!(judge(&both, url), OurEndpoint::Enabled);
+    }
+
+    #[test]
+    fn one_that_never_was_there_is_not_gone() {
+        let (source, url) = (SourceName::from("stripe"), "https://buy.example.com/hook");
+        let mut known = Known {
+            disabled: Vec::new(),
+            gone: Vec::new(),
+            seen: Vec::new(),
+            stored: Vec::new(),
+        };
+        let silent = || false;
+        assert_eq!(known.trouble(&source, url, OurEndpoint::None, silent), None);
+        known.note(&source, url, OurEndpoint::Disabled);
+        let gone = Some(EndpointTrouble::Gone);
+        assert_eq!(known.trouble(&source, url, OurEndpoint::None, silent), gone);
+        let moved = "https://shop.example.com/hook";
         assert_eq!(
-            judge(&[row("https://other.example", "disabled")], url),
+            known.trouble(&source, moved, OurEndpoint::None, silent),
             None
         );
-        assert_eq!(judge(&[ours("enabled")], url), None);
-        let disabled = Some(EndpointTrouble::Disabled);
-        assert_eq!(judge(&[ours("disabled")], url), disabled);
-        assert_eq!(judge(&[ours("disabled"), ours("enabled")], url), None);
+        assert_eq!(
+            known.trouble(&source, url, OurEndpoint::Enabled, silent),
+            None
+        );
+        let leads_here = || true;
+        assert_eq!(
+            known.trouble(&source, url, OurEndpoint::None, leads_here),
+            None
+        );
+        let later = known.trouble(&source, url, OurEndpoint::None, silent);
+        assert_eq!(later, None, "another address leads here");
     }
 }

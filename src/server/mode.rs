@@ -4,6 +4,7 @@
 use super::StartError;
 use crate::clock::Clock;
 use crate::config::Mode;
+use crate::domain::attention::{Attention, Concern, HeldBack};
 use crate::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
 use crate::engine::Handle;
 use crate::engine::read::attention::held_back;
@@ -33,10 +34,14 @@ pub async fn follow(handle: &Handle, mode: Mode, clock: &Clock) -> Result<(), Jo
         jobs::wake_concerned(handle).await?;
     }
     let orders = handle.standing();
-    if let Some(order) = orders.observes(None) {
+    let held = held_back(&orders, &handle.rules(), None);
+    let is_of_shop = |held: &Attention| matches!(&held.concern, Concern::HeldBack { what, .. } if *what == HeldBack::Shop);
+    if let Some(order) = orders.observes(None)
+        && !held.iter().any(is_of_shop)
+    {
         tracing::warn!(since = %order.at, by = %order.by, "observe mode: everything is decided, nothing is sent; `keyward go-live` ends it");
     }
-    for held in held_back(&orders, &handle.rules(), None) {
+    for held in held {
         let end = held.concern.settled_by();
         tracing::warn!(since = %held.since, "{}; `{end}` ends it", held.concern);
     }

@@ -55,7 +55,7 @@ pub struct Tried {
 }
 
 impl Tried {
-    fn new(verdict: Verdict, subject: &str, what: impl Into<String>) -> Self {
+    pub(super) fn new(verdict: Verdict, subject: &str, what: impl Into<String>) -> Self {
         Self {
             verdict,
             subject: subject.to_owned(),
@@ -64,7 +64,7 @@ impl Tried {
         }
     }
 
-    fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }

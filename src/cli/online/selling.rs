@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::domain::id::SourceName;
 use crate::domain::plan::Plan;
 use crate::effects::stripe::checkout::{CheckoutOrder, Price, success_url};
-use crate::effects::stripe::{Account, Answer, StripeRefusal};
+use crate::effects::stripe::{Account, Answer, StripeRefusal, WRONG_KEY};
 
 /// Plans that are tried at most: each costs up to four requests.
 const PLANS_MAX: usize = 20;
@@ -21,9 +21,9 @@ pub(super) async fn plans(config: &Config, source: &SourceName, account: &Accoun
     for plan in config.plans.iter().filter(named).take(PLANS_MAX) {
         match one(config, account, plan).await {
             Ok(what) => out.push(Tried::new(Verdict::Good, &subject, what)),
-            Err(No::Key(why)) => {
+            Err(No::Key(why, hint)) => {
                 // It is the same for every plan.
-                out.push(Tried::new(Verdict::Unwise, &subject, why).hint(PERMISSIONS));
+                out.push(Tried::new(Verdict::Unwise, &subject, why).hint(hint));
                 break;
             }
             Err(No::Plan(why, hint)) => {
@@ -47,8 +47,8 @@ pub(super) async fn plans(config: &Config, source: &SourceName, account: &Accoun
 
 /// Why a plan cannot be bought.
 enum No {
-    /// The key may not.
-    Key(String),
+    /// The key may not, and the way out.
+    Key(String, &'static str),
     /// What is wrong with the plan, and the way out.
     Plan(String, &'static str),
 }
@@ -97,7 +97,8 @@ fn done<T>(answer: Answer<T>) -> Result<T, No> {
         Answer::Done(done) => Ok(done),
         Answer::Again { why, .. } => Err(No::Plan(why, "try again in a while")),
         Answer::Refused { refusal, why } => Err(match refusal {
-            StripeRefusal::Key | StripeRefusal::Permission => No::Key(why),
+            StripeRefusal::Key => No::Key(why, WRONG_KEY),
+            StripeRefusal::Permission => No::Key(why, PERMISSIONS),
             StripeRefusal::Missing => No::Plan(
                 why,
                 "`prices` of the plan must be of the account and mode of `api_key`",

@@ -52,7 +52,7 @@ pub enum AttentionCause {
     /// A store that was restored only observes.
     #[n(18)]
     Restored,
-    /// A license service is paused, or a plan only observed, by order.
+    /// A license service is paused, or a plan or the shop only observed, by order.
     #[n(19)]
     HeldBack,
     /// Nothing can be written.
@@ -61,6 +61,9 @@ pub enum AttentionCause {
     /// Events came that cannot be read.
     #[n(21)]
     UnreadableEvents,
+    /// Events do not arrive by themselves.
+    #[n(22)]
+    MissedDeliveries,
 }
 
 impl AttentionCause {
@@ -90,6 +93,7 @@ impl AttentionCause {
             Self::HeldBack => "held_back",
             Self::Full => "full",
             Self::UnreadableEvents => "unreadable_events",
+            Self::MissedDeliveries => "missed_deliveries",
         }
     }
 
@@ -111,7 +115,7 @@ impl AttentionCause {
             Self::Service => "a service does not work",
             Self::Signatures => "signatures do not fit",
             Self::Silent => "Stripe is silent",
-            Self::Endpoint => "the webhook endpoint is disabled",
+            Self::Endpoint => "the webhook endpoint is disabled or gone",
             Self::Backup => "no proven backup",
             Self::OtherHandler => "old handler seen",
             Self::Audit => "the nightly audit found differences",
@@ -119,6 +123,7 @@ impl AttentionCause {
             Self::HeldBack => "an order holds work back",
             Self::Full => "no room: nothing is taken",
             Self::UnreadableEvents => "events that cannot be read",
+            Self::MissedDeliveries => "events do not arrive by themselves",
         }
     }
 
@@ -140,7 +145,7 @@ impl AttentionCause {
             Self::Service => "a service works again",
             Self::Signatures => "signatures fit again",
             Self::Silent => "events arrive from Stripe again",
-            Self::Endpoint => "the webhook endpoint is enabled again",
+            Self::Endpoint => "the webhook endpoint is there and enabled again",
             Self::Backup => "there is a proven backup",
             Self::OtherHandler => "the old handler is off",
             Self::Audit => "the nightly audit finds no differences",
@@ -148,6 +153,7 @@ impl AttentionCause {
             Self::HeldBack => "no order holds work back any more",
             Self::Full => "there is room again",
             Self::UnreadableEvents => "no event is left that cannot be read",
+            Self::MissedDeliveries => "events arrive by themselves again",
         }
     }
 }

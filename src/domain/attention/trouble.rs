@@ -26,6 +26,8 @@ pub enum HeldBack {
     Service(String),
     /// All work for a plan, in a shop that is live.
     Plan(PlanName),
+    /// All work, in a shop that was live.
+    Shop,
 }
 
 /// What there is too little of.
@@ -56,4 +58,6 @@ pub enum BackupTrouble {
 pub enum EndpointTrouble {
     /// Stripe sends nothing to it.
     Disabled,
+    /// It was there, and no endpoint posts to its address any more.
+    Gone,
 }

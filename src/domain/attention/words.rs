@@ -11,6 +11,7 @@ use crate::domain::fact::Priced;
 use crate::domain::finding::Finding;
 use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
+use crate::domain::missed::MissedType;
 use crate::domain::notice::NoticeKind;
 use crate::domain::silence::Silence;
 use crate::domain::words::{Sentence, counted, sentences};
@@ -64,9 +65,10 @@ impl Concern {
             Self::BackfillFails { scope, .. } => {
                 format!("keyward backfill --source {} --since 1d", scope.source())
             }
-            Self::SignaturesFail { .. } | Self::SourceSilent { .. } | Self::Endpoint { .. } => {
-                "keyward check --online".to_owned()
-            }
+            Self::MissedDeliveries { .. }
+            | Self::SignaturesFail { .. }
+            | Self::SourceSilent { .. }
+            | Self::Endpoint { .. } => "keyward check --online".to_owned(),
             Self::OtherHandler { source, .. } => {
                 format!("keyward resume --source {source} --reason …")
             }
@@ -106,6 +108,7 @@ impl Concern {
             | Self::MachineHeld { .. }
             | Self::Parked { .. }
             | Self::BackfillFails { .. }
+            | Self::MissedDeliveries { .. }
             | Self::SignaturesFail { .. }
             | Self::SourceSilent { .. }
             | Self::Endpoint { .. }
@@ -166,6 +169,7 @@ impl HeldBack {
         match self {
             Self::Service(service) => format!("keyward resume --service {service} --reason …"),
             Self::Plan(plan) => format!("keyward go-live --plan {plan} --reason …"),
+            Self::Shop => "keyward go-live --reason …".to_owned(),
         }
     }
 }
@@ -200,12 +204,45 @@ fn say_held_back(
                 "plan {plan} is only observed by {by}: nothing is sent for it"
             )?;
         }
+        HeldBack::Shop => {
+            write!(
+                f,
+                "the shop was live and is only observed by {by}: nothing is sent, no key is made"
+            )?;
+        }
     }
     f.write_str(", renewals included, and licenses that were paid for run out meanwhile")?;
     match holds {
         Some(holds) => write!(f, "; it holds {}", counted(holds, "action", "actions")),
         None => Ok(()),
     }
+}
+
+const fn say_endpoint(trouble: EndpointTrouble) -> &'static str {
+    match trouble {
+        EndpointTrouble::Disabled => {
+            "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`"
+        }
+        EndpointTrouble::Gone => {
+            "no webhook endpoint at Stripe posts to our address any more, though one did: it was deleted or its address changed; \
+             create it again in Stripe's dashboard, then `keyward backfill`"
+        }
+    }
+}
+
+fn say_missed(missed: &[MissedType], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let types: Vec<_> = missed
+        .iter()
+        .map(|of| format!("{} {}", of.count, of.kind))
+        .collect();
+    let total = missed.iter().map(|of| u64::from(of.count)).sum::<u64>();
+    write!(
+        f,
+        "{} did not arrive and had to be fetched from Stripe's list, so keys come late: {}; look at the endpoint and its event \
+         types in Stripe's dashboard",
+        counted(total, "event", "events"),
+        types.join(", ")
+    )
 }
 
 fn say_unreadable(events: &UnreadableEvents, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -276,17 +313,14 @@ impl Sentence for Concern {
                 f,
                 "Stripe's event list cannot be read, so nobody notices events that never arrive: {why}"
             ),
+            Self::MissedDeliveries { missed, .. } => say_missed(missed, f),
             Self::SignaturesFail { failures, .. } => write!(
                 f,
                 "{} a signature that does not fit: compare `signing_secrets` with the endpoint's, and this machine's clock",
                 counted(*failures, "delivery had", "deliveries in a row had")
             ),
             Self::SourceSilent { silence, .. } => say_silent(silence, f),
-            Self::Endpoint { trouble, .. } => match trouble {
-                EndpointTrouble::Disabled => f.write_str(
-                    "Stripe has disabled the webhook endpoint: enable it in Stripe's dashboard, then `keyward backfill`",
-                ),
-            },
+            Self::Endpoint { trouble, .. } => f.write_str(say_endpoint(*trouble)),
             Self::AuditDiffers { found, .. } => write!(
                 f,
                 "Stripe, the license service and this store differ: {found}"

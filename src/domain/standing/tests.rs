@@ -119,3 +119,43 @@ fn it_went_live_when_its_last_plan_did() {
     let since = orders.live_since(&SourceName::from("stripe"));
     assert_eq!(since, Some(Timestamp::from_s(3)));
 }
+
+/// Since when the store is there, and whether the order that is in force is one to be told of.
+#[test]
+fn a_shop_that_never_was_live_is_not_forgotten() {
+    let hours = |n: i64| Some(Timestamp::from_s(1 - n * 3_600));
+    let told = |given: &[Standing], since| orders(given).forgettable(since).count();
+    assert_eq!(told(&[observe(None)], hours(0)), 0, "it is moving here");
+    assert_eq!(
+        told(&[observe(None)], hours(2)),
+        1,
+        "it was live from the start"
+    );
+    assert_eq!(told(&[observe(None), live(None)], hours(0)), 0);
+    let again = [observe(None), live(None), observe(None)];
+    assert_eq!(told(&again, hours(0)), 1);
+    let plan_by_plan = [observe(None), live(Some("pro"))];
+    assert_eq!(
+        told(&plan_by_plan, hours(0)),
+        0,
+        "the others are still to come"
+    );
+    let all = [observe(Some("pro")), observe(None)];
+    assert_eq!(
+        told(&all, hours(2)),
+        1,
+        "the shop's order holds the plan's work too"
+    );
+    let mut restored = orders(&again);
+    restored.add(StandingOrder {
+        what: observe(None),
+        by: Author::Restore,
+        reason: String::new(),
+        at: Timestamp::from_s(9),
+    });
+    assert_eq!(
+        restored.forgettable(hours(2)).count(),
+        0,
+        "it has its own line"
+    );
+}

@@ -48,6 +48,9 @@ pub enum StripeRefusal {
     Question,
 }
 
+/// What helps against [`StripeRefusal::Key`].
+pub const WRONG_KEY: &str = "the `api_key` is not known at Stripe, or was revoked: copy it again, whole, and of the account and mode that is meant";
+
 /// What came with an answer besides its body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Hints {

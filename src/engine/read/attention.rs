@@ -16,7 +16,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
-use crate::engine::record::{self, EventHead, RecordError, server};
+use crate::engine::record::{self, EventHead, RecordError, audits};
 use crate::engine::route::reparse;
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
@@ -105,13 +105,34 @@ impl HeldCount {
                 Some(HeldBy::Pause) => {
                     HeldBack::Service(rules.source(&machine.source).service.to_owned())
                 }
-                Some(HeldBy::Observe) => match plan_of(machine, action) {
-                    Some(plan) => HeldBack::Plan(plan.clone()),
-                    None => continue,
-                },
+                Some(HeldBy::Observe) => {
+                    *self.0.entry(HeldBack::Shop).or_default() += 1;
+                    match plan_of(machine, action) {
+                        Some(plan) => HeldBack::Plan(plan.clone()),
+                        None => continue,
+                    }
+                }
                 Some(_) | None => continue,
             };
             *self.0.entry(by).or_default() += 1;
+        }
+    }
+}
+
+impl HeldCount {
+    /// What an order holds. What a plan's own order holds is not the shop's.
+    fn of(&self, what: &HeldBack, orders: &StandingOrders) -> u64 {
+        let counted = |what: &HeldBack| self.0.get(what).copied().unwrap_or_default();
+        let own = |(what, count): (&HeldBack, &u64)| match what {
+            HeldBack::Plan(plan) => {
+                let by = orders.observes(Some(plan))?;
+                matches!(by.what, Standing::Observe { plan: Some(_) }).then_some(*count)
+            }
+            HeldBack::Service(_) | HeldBack::Shop => None,
+        };
+        match what {
+            HeldBack::Shop => counted(what) - self.0.iter().filter_map(own).sum::<u64>(),
+            HeldBack::Service(_) | HeldBack::Plan(_) => counted(what),
         }
     }
 }
@@ -130,8 +151,8 @@ pub fn held_back(
                 HeldBack::Service(service.clone())
             }
             Standing::Observe { plan: Some(plan) } => HeldBack::Plan(plan.clone()),
-            Standing::Observe { plan: None }
-            | Standing::Live { .. }
+            Standing::Observe { plan: None } => HeldBack::Shop,
+            Standing::Live { .. }
             | Standing::Resume { .. }
             | Standing::OtherHandler { .. }
             | Standing::Alone { .. }
@@ -140,14 +161,17 @@ pub fn held_back(
             | Standing::EndOverride { .. }
             | Standing::Erased => return None,
         };
-        let holds = held.map(|held| held.0.get(&what).copied().unwrap_or_default());
+        let holds = held.map(|held| held.of(&what, orders));
         let by = format!("{} ({})", order.by, order.reason);
         Some(Attention {
             since: order.at,
             concern: Concern::HeldBack { what, by, holds },
         })
     };
-    orders.forgettable().filter_map(waits).collect()
+    orders
+        .forgettable(rules.store_since)
+        .filter_map(waits)
+        .collect()
 }
 
 /// What the last audits found.
@@ -155,8 +179,8 @@ pub fn held_back(
 /// # Errors
 /// The store's.
 pub fn audited(reader: &dyn Read) -> Result<Vec<Attention>, RecordError> {
-    let found = server::audits(reader)?.into_iter();
-    let waits = |audit: server::AuditRecord| Attention {
+    let found = audits::all(reader)?.into_iter();
+    let waits = |audit: audits::AuditRecord| Attention {
         since: audit.since,
         concern: Concern::AuditDiffers {
             source: audit.source.clone(),

@@ -7,4 +7,5 @@ pub mod due;
 pub mod embedded_use;
 pub mod noted_keys;
 pub(crate) mod scan;
+pub mod sources;
 pub mod view;

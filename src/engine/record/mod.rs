@@ -3,9 +3,11 @@
 //!
 //! The numbers stand at the domain's own types (`#[n(..)]`); a number is never used again.
 
+pub mod audits;
 pub mod body_codec;
 pub(crate) mod buffer;
 pub mod disposition;
+pub mod endpoints;
 pub mod gaps;
 pub mod indexed;
 pub mod key;

@@ -2,14 +2,15 @@
 
 use minicbor::{Decode, Encode};
 
+use super::audits;
+use super::endpoints::{self, DeliveriesRecord, SeenEndpoint};
 use super::indexed::{self, Index};
 use super::key::{self, Table};
 use super::{RecordError, View};
-use crate::domain::adoption::{Class, Differences, DifferingPurchase};
+use crate::domain::adoption::Differences;
 use crate::domain::alert::AlertLog;
 use crate::domain::attention::ServiceTrouble;
 use crate::domain::id::{AccountId, Scope, SourceName};
-use crate::domain::money::Money;
 use crate::domain::service_move::ServiceKind;
 use crate::domain::silence::Rhythm;
 use crate::domain::time::Timestamp;
@@ -50,6 +51,10 @@ pub enum ServerRecord {
         /// Every source of which something is wrong.
         all: Vec<Trouble>,
     },
+    /// The webhook endpoints that were seen at Stripe.
+    SeenEndpoints(Vec<SeenEndpoint>),
+    /// How the events of an account came.
+    Deliveries(DeliveriesRecord),
     /// Every service that does not do its work.
     GoneServices(Vec<GoneService>),
     /// What was reported over a channel.
@@ -66,8 +71,10 @@ pub enum ServerRecord {
 pub enum SeenBy {
     /// Signatures of deliveries.
     Signatures,
-    /// What Stripe says of the webhook endpoint.
+    /// Stripe says that the webhook endpoint is disabled.
     Endpoint,
+    /// Stripe says that there is none.
+    NoEndpoint,
 }
 
 /// Something that is wrong with a source, kept so that a restart is not taken for its end.
@@ -161,6 +168,7 @@ fn troubles_key(seen_by: SeenBy) -> Vec<u8> {
     key::general(match seen_by {
         SeenBy::Signatures => "troubles/signatures",
         SeenBy::Endpoint => "troubles/endpoint",
+        SeenBy::NoEndpoint => "troubles/no_endpoint",
     })
 }
 
@@ -210,91 +218,18 @@ pub(in crate::engine) fn keep(
             let records: Vec<RhythmRecord> = rhythms.iter().map(record).collect();
             record::put(working, rhythms_key(), &records)?;
         }
-        ServerRecord::Audited { source, at, found } => put_audit(working, source, *at, found)?,
+        ServerRecord::Audited { source, at, found } => audits::put(working, source, *at, found)?,
         ServerRecord::Troubles { seen_by, all } => {
             record::put(working, troubles_key(*seen_by), all)?;
         }
+        ServerRecord::SeenEndpoints(all) => endpoints::put_seen(working, all)?,
+        ServerRecord::Deliveries(of) => endpoints::put_deliveries(working, of)?,
         ServerRecord::GoneServices(all) => record::put(working, gone_services_key(), all)?,
         ServerRecord::Alerts { channel, log } => {
             record::put(working, alerts_key(*channel), log)?;
         }
     }
     Ok(Receipt::Done)
-}
-
-/// What the last audit of a source found.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct AuditRecord {
-    /// The source.
-    #[n(0)]
-    pub source: SourceName,
-    /// Since when something differs.
-    #[n(1)]
-    pub since: Timestamp,
-    /// How many of each class. Never empty.
-    #[n(2)]
-    pub differs: Vec<(Class, u32)>,
-    /// What was last paid for the purchases of a class, in each currency.
-    #[cbor(n(3), default)]
-    pub money: Vec<(Class, Money)>,
-    /// The first purchases.
-    #[cbor(n(4), default)]
-    pub first: Vec<DifferingPurchase>,
-    /// A code of all of them.
-    #[cbor(n(5), default)]
-    pub code: u64,
-}
-
-impl AuditRecord {
-    fn new(source: &SourceName, since: Timestamp, found: &Differences) -> Self {
-        Self {
-            source: source.clone(),
-            since,
-            differs: found.classes.clone(),
-            money: found.money.clone(),
-            first: found.first.clone(),
-            code: found.code,
-        }
-    }
-
-    /// What it found.
-    #[must_use]
-    pub fn found(self) -> Differences {
-        Differences {
-            classes: self.differs,
-            money: self.money,
-            first: self.first,
-            code: self.code,
-        }
-    }
-}
-
-fn audits_key() -> Vec<u8> {
-    key::general("audits")
-}
-
-fn put_audit(
-    working: &mut Working<'_>,
-    source: &SourceName,
-    at: Timestamp,
-    found: &Differences,
-) -> Result<(), RecordError> {
-    let mut kept: Vec<AuditRecord> = record::get(working, &audits_key())?.unwrap_or_default();
-    let before = kept.iter().find(|a| a.source == *source);
-    let since = before.map_or(at, |a| a.since);
-    kept.retain(|a| a.source != *source);
-    if !found.classes.is_empty() {
-        kept.push(AuditRecord::new(source, since, found));
-    }
-    Ok(record::put(working, audits_key(), &kept)?)
-}
-
-/// What the last audits found, of each source where something differs.
-///
-/// # Errors
-/// The store's.
-pub fn audits(reader: &dyn Read) -> Result<Vec<AuditRecord>, RecordError> {
-    Ok(record::get(&Committed(reader), &audits_key())?.unwrap_or_default())
 }
 
 fn services_key() -> Vec<u8> {

@@ -21,6 +21,7 @@ mod replay;
 mod reread;
 mod resend;
 mod serve;
+mod sources;
 mod store;
 pub(crate) mod support;
 mod verify;

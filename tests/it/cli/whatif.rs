@@ -207,3 +207,16 @@ fn license_days_are_those_between_the_key_and_its_end() {
     assert_eq!(totals.happened[Happens::Revoked.as_str()].present, 1);
     assert_eq!(totals.happened[Happens::Created.as_str()].present, 1);
 }
+
+/// Of a plan that is only called otherwise the line says that, and not the same twice.
+#[test]
+fn a_plan_that_is_renamed_is_named() {
+    let place = Place::with(CONFIG);
+    place.fill(&["onetime-lifetime"], willing);
+    let renamed = CONFIG.replace("name = \"pro\"", "name = \"gold\"");
+    std::fs::write(place.path("new.toml"), renamed).unwrap();
+    let said = place.run(&["--config", "new.toml", "rehearse"]);
+    assert_eq!(said.code, Some(3), "{said}");
+    let line = "live for life, devices 3, plan gold instead of live for life, devices 3, plan pro";
+    assert!(said.out.contains(line), "{said}");
+}

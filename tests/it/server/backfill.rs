@@ -151,6 +151,8 @@ async fn by_hand_it_says_how_many_were_missing() {
     let mut app = TestApp::start(asking(&base)).await;
     let from = next_s() - 86_400;
     stripe.add(sold(Timestamp::from_s(from), 120, Span::from_s(1)));
+    // Asked for patience it waits, and goes on.
+    stripe.limit(1);
     let said = app.ask(&["backfill", "--since", "7d"]);
     assert_eq!(
         said["missing"],
@@ -196,4 +198,21 @@ async fn a_list_that_cannot_be_read_waits_for_a_person() {
     assert!(said.contains("rak_event_read"), "{said}");
     stripe.forbid(false);
     app.ask(&["backfill", "--since", "1d"]);
+}
+
+/// A key that Stripe does not know is no key that may do too little.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_key_is_called_one() {
+    let (_, base) = EventsApi::start().await;
+    let mut setup = asking(&base);
+    setup.more = setup.more.replace(KEY, "rk_live_other");
+    let app = TestApp::start(setup).await;
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_keyward"))
+        .args(["backfill", "--since", "1d", "--config"])
+        .arg(app.config())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert!(said.contains("is not known at Stripe"), "{said}");
+    assert!(!said.contains("permission"), "{said}");
 }

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod alerts_at_once;
+mod alerts_of_endpoints;
 mod alerts_of_orders;
 mod backfill;
 mod backup;

@@ -1,13 +1,15 @@
-//! What probes learned, those of a version that learned less too, in every form; and what an audit found.
+//! What probes learned, those of a version that learned less too, in every form; what an audit found, and what is known of endpoints.
 
 use keyward::domain::adoption::{
     Class, DifferingPurchase, Judged, Remark, Repair, Unrepaired, Waits,
 };
-use keyward::domain::id::{AppId, PlanName, SourceName};
+use keyward::domain::id::{AppId, PlanName, Scope, SourceName};
+use keyward::domain::missed::{Arrival, Deliveries, Way};
 use keyward::domain::money::Money;
 use keyward::domain::probe::{DeviceForm, ServiceProbe};
 use keyward::domain::time::Timestamp;
-use keyward::engine::record::server::AuditRecord;
+use keyward::engine::record::audits::AuditRecord;
+use keyward::engine::record::endpoints::{DeliveriesRecord, SeenEndpoint};
 
 use super::{bytes, golden};
 
@@ -113,5 +115,29 @@ fn golden_audits() {
             first: repairs.enumerate().map(row).collect(),
             code: u64::MAX,
         }])
+    });
+}
+
+/// What is known of the endpoints at Stripe and of what arrives through them.
+#[test]
+fn golden_endpoints() {
+    golden::<Vec<SeenEndpoint>>("endpoints", &|| {
+        bytes(&vec![SeenEndpoint {
+            source: SourceName::from("stripe"),
+            url: "https://buy.example.com/webhooks/stripe".to_owned(),
+        }])
+    });
+    golden::<DeliveriesRecord>("deliveries", &|| {
+        let created = Timestamp::from_s(1_767_607_200);
+        let arrival = |way| Arrival {
+            created,
+            kind: "invoice.paid".to_owned(),
+            way,
+        };
+        let mut deliveries = Deliveries::default();
+        let arrivals = vec![arrival(Way::Prompt), arrival(Way::Fetched)];
+        deliveries.add(arrivals, &[], created);
+        let scope = Scope::of("stripe/acct_1");
+        bytes(&DeliveriesRecord { scope, deliveries })
     });
 }
