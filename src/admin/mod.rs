@@ -34,6 +34,7 @@ mod upkeep;
 mod why;
 
 pub use erase::{EraseOrder, ErasePlan, EraseQuery};
+pub use context::by_payment;
 pub use failure::Failure;
 pub use history::{BODIES_MAX, packed, unpacked};
 pub use overrides::OverrideOrder;

@@ -219,7 +219,7 @@ pub struct ListArgs {
 /// `find`.
 #[derive(Args, Debug)]
 pub struct FindArgs {
-    /// An e-mail address, a license key, or any id.
+    /// An e-mail address, a license key or its label, or any id.
     pub text: String,
     /// JSON instead of text.
     #[arg(long)]
@@ -229,7 +229,7 @@ pub struct FindArgs {
 /// `why`.
 #[derive(Args, Debug)]
 pub struct WhyArgs {
-    /// A license key, an e-mail address, or any id.
+    /// A license key or its label, an e-mail address, or any id.
     pub text: String,
     /// As it was then: `2026-03-01`, `2026-03-01T00:00:00Z`, or so long ago, like `30d`. Absent: now.
     #[arg(long, value_name = "WHEN")]

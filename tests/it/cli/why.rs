@@ -39,6 +39,32 @@ fn any_id_leads_to_its_purchase() {
         ("re_RefundFull01", "stripe/cs_live_RefundFull01"),
         ("dp_DisputeOpen01", "stripe/cs_live_DisputeOpen01"),
         ("si_CancelAtPeriodEnd01", "stripe/sub_CancelAtPeriodEnd01"),
+        // What a renewal's events carry.
+        (
+            "inpay_FailingStaysPastDue02",
+            "stripe/sub_FailingStaysPastDue01",
+        ),
+        (
+            "il_FailingStaysPastDue02_1",
+            "stripe/sub_FailingStaysPastDue01",
+        ),
+        // Labels, as the license service shows them.
+        (
+            "Stripe sub sub_FailingStaysPastDue01",
+            "stripe/sub_FailingStaysPastDue01",
+        ),
+        (
+            "Stripe sub sub_FailingStaysPastDue01 #2",
+            "stripe/sub_FailingStaysPastDue01",
+        ),
+        (
+            "Stripe session cs_live_RefundFull01",
+            "stripe/cs_live_RefundFull01",
+        ),
+        (
+            "sub_sub_FailingStaysPastDue01",
+            "stripe/sub_FailingStaysPastDue01",
+        ),
         // The name of an action, and a key as somebody reads it out.
         (
             "stripe/cs_live_RefundFull01#1",
@@ -48,6 +74,18 @@ fn any_id_leads_to_its_purchase() {
     ] {
         assert_eq!(why(&place, &[text])["machine"], machine, "{text}");
     }
+}
+
+#[test]
+fn a_charge_that_no_event_named_is_asked_for_by_its_payment() {
+    let place = filled();
+    for args in [["why", "ch_Renewal"], ["find", "ch_Renewal"]] {
+        let said = place.run(&args);
+        assert_eq!(said.code, Some(1), "{said}");
+        assert!(said.err.contains("`pi_…`"), "{said}");
+    }
+    let label = place.run(&["why", "Stripe sub sub_Nobody"]);
+    assert_eq!(label.code, Some(1), "{label}");
 }
 
 #[test]
