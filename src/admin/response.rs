@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::failure::Failure;
+use super::reload::Reloaded;
 use super::request::BackfillPosition;
 use super::standing::Holding;
 use crate::domain::hold::HeldBy;
@@ -65,6 +66,8 @@ pub enum Response {
     },
     /// Events that were read again.
     Reread(Reread),
+    /// The config was read again.
+    Reloaded(Reloaded),
     /// What was changed.
     Changed(Changed),
     /// Nothing came of it.

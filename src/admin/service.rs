@@ -8,13 +8,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::context::{Context, decision_id, raw, to_come};
 use super::failure::Failure;
+use super::reload::ReloadOrders;
 use super::request::{Request, action_name};
 use super::response::{Changed, Response, changed};
 use super::standing::Which;
 use super::upkeep::Upkeep;
 use super::{
     adoption, attention, backfill, dismiss, erase, history, issue, lists, overrides, policy, read,
-    reread, retry, service_move, standing, upkeep, why,
+    reload, reread, retry, service_move, standing, upkeep, why,
 };
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, SourceName};
@@ -42,6 +43,8 @@ pub struct Service {
     upkeep: Option<Upkeep>,
     /// Ends the sessions of an address at a running server's portal.
     sign_out: Option<SignOut>,
+    /// Reads a running server's config again.
+    reload: Option<ReloadOrders>,
 }
 
 impl Service {
@@ -55,6 +58,7 @@ impl Service {
             accounts: Arc::default(),
             upkeep: None,
             sign_out: None,
+            reload: None,
         }
     }
 
@@ -92,6 +96,15 @@ impl Service {
         Self { sign_out, ..self }
     }
 
+    /// The same where the config can be read again.
+    #[must_use]
+    pub fn with_reload(self, orders: ReloadOrders) -> Self {
+        Self {
+            reload: Some(orders),
+            ..self
+        }
+    }
+
     pub async fn answer(&self, request: Request) -> Response {
         let answer = match request {
             Request::Find { text } => self.read(move |c| read::find(c, &text)).await,
@@ -106,6 +119,7 @@ impl Service {
             Request::Refused { limit } => self.read(move |c| lists::refused(c, limit)).await,
             Request::Actions { limit } => self.read(move |c| lists::actions(c, limit)).await,
             Request::Attention => self.attention().await,
+            Request::Reload => reload::reload(self.reload.as_ref()).await,
             Request::Backfill(query) => backfill::next(&self.context, &self.accounts, query).await,
             Request::History(pages) => self.read(move |c| history::page(c, &pages)).await,
             Request::Adoption(query) => {

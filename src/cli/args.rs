@@ -83,6 +83,8 @@ pub enum Command {
     Preview(PreviewArgs),
     /// Run the server.
     Serve(ServeArgs),
+    /// Have the server that runs read its config again: plans and policies from now on, and its mail templates.
+    Reload(JsonArgs),
     /// Play bundled purchases at a real server on this machine: no account, no network.
     Demo(DemoArgs),
     /// Run a recorded history through the same rules with a virtual clock, and print its timeline.
