@@ -201,8 +201,8 @@ impl Service {
         to_come(decision.verb.until(), at)?;
         if decision.verb == Verb::Note {
             let text = machine.clone();
-            let unread = move |context: &Context| dismiss::unread(context, &text);
-            if let Some(event) = self.context.read(unread).await? {
+            let unsettled = move |context: &Context| dismiss::unsettled(context, &text);
+            if let Some(event) = self.context.read(unsettled).await? {
                 return dismiss::dismiss(&self.context, event, decision).await;
             }
         }

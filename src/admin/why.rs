@@ -175,7 +175,7 @@ pub(super) fn why(
 ) -> Result<Response, Failure> {
     let mut found = read::hits(context, text)?;
     if found.is_empty() {
-        return Err(no_machine(text));
+        return Err(read::unfound(context, text)?);
     }
     let more = found.len().saturating_sub(PURCHASES_MAX);
     found.truncate(PURCHASES_MAX);

@@ -153,8 +153,8 @@ pub enum Command {
     Revoke(DecisionArgs),
     /// Let the customer keep the license despite a refund or dispute.
     Keep(DecisionArgs),
-    /// Keep a note with a purchase: what was reported about it until now counts as looked at. Also with an event that could not be
-    /// read: nothing comes of it then.
+    /// Keep a note with a purchase: what was reported about it until now counts as looked at. Also with an event: one that could not be
+    /// read changes nothing then, one that waits for its purchase waits on.
     Note(DecisionArgs),
     /// Give a purchase new keys; the old ones end.
     Rekey(RekeyArgs),

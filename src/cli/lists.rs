@@ -172,7 +172,10 @@ pub(super) fn events(config: &Path, args: &EventsArgs) -> Result<(), Failure> {
         let about = match (&e.machine, &e.reason) {
             (Some(machine), _) => machine.clone(),
             (None, Some(reason)) => reason.clone(),
-            (None, None) => waits(&e.waits_for, e.age_s, e.looked_up),
+            (None, None) => {
+                let noted = e.noted.map(|by| format!("; {by}")).unwrap_or_default();
+                waits(&e.waits_for, e.age_s, e.looked_up) + &noted
+            }
         };
         vec![e.received, e.event, e.kind, e.disposition, about]
     });

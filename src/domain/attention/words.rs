@@ -59,7 +59,9 @@ impl Concern {
                 machine, finding, ..
             } => found_settled_by(machine, finding),
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),
-            Self::Parked { .. } => "keyward events --parked".to_owned(),
+            Self::Parked { scope, event, .. } => {
+                format!("keyward note {scope}/{event} --reason …")
+            }
             Self::UnreadableEvents { .. } => "keyward reread --reason unreadable".to_owned(),
             Self::BackfillFails { scope, .. } => {
                 format!("keyward backfill --source {} --since 1d", scope.source())
@@ -260,7 +262,8 @@ impl Sentence for Concern {
             }
             Self::Parked { names, .. } => write!(
                 f,
-                "no purchase is known by {}; link it at Stripe, or wait for the event that links it",
+                "no purchase is known by {}; link it at Stripe, or wait for the event that links it: noted, it still finds its \
+                 purchase then",
                 names.join(", ")
             ),
             Self::UnreadableEvents { events, .. } => say_unreadable(events, f),
