@@ -176,6 +176,13 @@ pub(super) fn why(
     let mut found = read::hits(context, text)?;
     if found.is_empty() {
         return Err(read::unfound(context, text)?);
+    let now = context.handle.clock().now();
+    if let Some(known_at) = known_at.filter(|known_at| *known_at > now) {
+        return Err(Failure::input(format!(
+            "{known_at} is yet to come: nobody knows what is known then"
+        ))
+        .hint("`--at` alone looks ahead, by what is known now"));
+    }
     }
     let more = found.len().saturating_sub(PURCHASES_MAX);
     found.truncate(PURCHASES_MAX);
