@@ -258,3 +258,53 @@ fn what_was_done_after_the_instant_is_not_there_yet() {
     assert_eq!(kinds(&ahead), kinds(&today), "{ahead:#}");
     assert_eq!(ahead["next"], json!([]), "{ahead:#}");
 }
+
+#[test]
+fn before_a_purchase_nothing_was_known_of_it() {
+    let place = filled();
+    let early = place.run(&["why", LAPSED, "--at", "2020-01-01"]);
+    assert_eq!(early.code, Some(0), "{early}");
+    assert!(
+        early
+            .out
+            .contains("nothing was known of it then: its first event"),
+        "{early}"
+    );
+    assert!(!early.out.contains("sells no license"), "{early}");
+    let page = why(&place, &[LAPSED, "--at", "2020-01-01"]);
+    assert_eq!(page["for_customer"], "This purchase had not been made yet.");
+    assert!(page["begins"]["event"].is_string(), "{page:#}");
+    assert!(why(&place, &[LAPSED])["begins"].is_null());
+    // The same by what was heard.
+    let unheard = why(&place, &[LAPSED, "--known-at", "2020-01-01"]);
+    assert_eq!(
+        unheard["for_customer"],
+        "This purchase had not been made yet."
+    );
+}
+
+#[test]
+fn a_customer_hears_nothing_of_what_they_bought_later() {
+    let place = Place::with(CONFIG);
+    place.fill(&["resubscribe-after-refund"], willing);
+    let of = |at: &str| place.run(&["why", "ada@example.com", "--for-customer", "--at", at]);
+    // The first was refunded in January; they came back in February.
+    let between = of("2026-01-25");
+    assert_eq!(between.code, Some(0), "{between}");
+    assert_eq!(between.out.lines().count(), 1, "{between}");
+    assert!(between.out.contains("refunded"), "{between}");
+    let before = of("2020-01-01");
+    assert!(before.out.contains("had not been made yet"), "{before}");
+    assert_eq!(of("2026-02-10").out.lines().count(), 2, "both by then");
+}
+
+#[test]
+fn nobody_knows_what_will_be_known() {
+    let place = filled();
+    let said = place.run(&["why", LAPSED, "--known-at", "2999-01-01"]);
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.err.contains("yet to come"), "{said}");
+    let bare = place.run(&["why", LAPSED, "--at", "5"]);
+    assert_eq!(bare.code, Some(1), "{bare}");
+    assert!(bare.err.contains("5d"), "{bare}");
+}
