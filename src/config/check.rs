@@ -3,10 +3,11 @@
 mod devices;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::Config;
 use super::tree::{TreeReader, nearest};
-use super::types::{LicensesConfig, Livemode, Service, Source, Transport};
+use super::types::{Backup, LicensesConfig, Livemode, Service, Source, Transport};
 use crate::domain::plan::Plan;
 use crate::domain::policy::STANDARD;
 use crate::domain::time::Span;
@@ -23,6 +24,7 @@ pub(super) fn check(config: &Config, reader: &TreeReader<'_>) {
     public_url(config, reader);
     proxy(config, reader);
     services(config, reader);
+    backups(config, reader);
     alerts(config, reader);
     plans(config, reader);
     for policy in &config.policies {
@@ -187,6 +189,17 @@ fn proxy(config: &Config, reader: &TreeReader<'_>) {
     let message = "behind a proxy all customers share one rate limit on the success page, for no proxy is trusted";
     let hint = "add `trusted_proxies = [\"127.0.0.1\"]` to `[http]`, or wherever the proxy's requests come from";
     reader.warning(own.or_else(|| given("/public_url")), message, hint);
+}
+
+/// Backups in what they are copies of.
+fn backups(config: &Config, reader: &TreeReader<'_>) {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let inside = |backup: &Backup| absolute(&backup.path).starts_with(absolute(&config.data_dir));
+    if config.backup.as_ref().is_some_and(inside) {
+        let at = reader.spot("/backup/path").filter(|s| !s.is_empty());
+        let message = "backups in the data directory are lost with what they should bring back";
+        reader.mistake(at, message, "name a folder on another disk");
+    }
 }
 
 /// Alerts by mail, and no mail.

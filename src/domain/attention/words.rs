@@ -73,7 +73,10 @@ impl Concern {
                 format!("keyward resume --source {source} --reason …")
             }
             Self::AuditDiffers { source, .. } => format!("keyward audit --source {source}"),
-            Self::Backup(_) => "keyward backup TARGET".to_owned(),
+            Self::Backup(BackupTrouble::Lost { folder, .. }) => format!("df -h {folder}"),
+            Self::Backup(
+                BackupTrouble::Never | BackupTrouble::Old { .. } | BackupTrouble::Failed { .. },
+            ) => "keyward backup TARGET".to_owned(),
             Self::Restored { .. } => "keyward go-live --reason …".to_owned(),
             Self::HeldBack { what, .. } => what.ended_by(),
             Self::StoreFull { .. } => "df -h".to_owned(),
@@ -323,6 +326,12 @@ impl Sentence for BackupTrouble {
             Self::Never => f.write_str("no backup was ever made, though `[backup]` orders one"),
             Self::Old { newest } => write!(f, "the newest proven backup is of {newest}"),
             Self::Failed { why } => write!(f, "the last backup failed: {why}"),
+            Self::Lost { folder, files } => write!(
+                f,
+                "{} in {folder} {} gone: is its disk mounted? New ones are made there all the same",
+                counted(*files, "backup", "backups"),
+                if *files == 1 { "is" } else { "are" }
+            ),
         }
     }
 }
