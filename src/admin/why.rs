@@ -176,9 +176,6 @@ pub(super) fn why(
     at: Option<Timestamp>,
     known_at: Option<Timestamp>,
 ) -> Result<Response, Failure> {
-    let mut found = read::hits(context, text)?;
-    if found.is_empty() {
-        return Err(read::unfound(context, text)?);
     let now = context.handle.clock().now();
     if let Some(known_at) = known_at.filter(|known_at| *known_at > now) {
         return Err(Failure::input(format!(
@@ -186,6 +183,9 @@ pub(super) fn why(
         ))
         .hint("`--at` alone looks ahead, by what is known now"));
     }
+    let mut found = read::hits(context, text)?;
+    if found.is_empty() {
+        return Err(read::unfound(context, text)?);
     }
     let more = found.len().saturating_sub(PURCHASES_MAX);
     found.truncate(PURCHASES_MAX);
@@ -335,11 +335,14 @@ fn fact(fact: &FactRef) -> WhyFact {
 
 /// What a license is at present, where that is not what it should be.
 fn is(seat: &SeatDue, present: &Present<'_>, asked: At) -> Option<String> {
+    if present.holds == Holds::Sought {
+        return Some("no key known yet: one that was made before is looked for".to_owned());
+    }
     if asked.tense != Tense::Present || present.holds.gap(seat.want, asked.at) == Gap::None {
         return None;
     }
     match present.holds {
-        Holds::Unknown | Holds::MovedOn => None,
+        Holds::Unknown | Holds::MovedOn | Holds::Sought => None,
         Holds::Missing => Some("no key".to_owned()),
         Holds::There { status, until } => {
             let until = until.map_or(String::new(), |at| format!(" until {at}"));
