@@ -147,13 +147,12 @@ pub(super) fn run(config_path: &Path, args: JsonArgs) -> Result<(), Failure> {
     // What is wrong with the file is shown as `check` shows it; what only the server sees, it answers.
     let (config, _) = load(config_path, &Env::process().lenient())?;
     let answer = socket::ask(&config.data_dir, &Request::Reload)?.ok_or_else(no_server)?;
-    let reloaded = match answer {
-        Response::Reloaded(reloaded) => reloaded,
-        Response::Failed(failure) => return Err(failure),
-        _ => {
-            return Err(Failure::ours("the server answered something else")
-                .hint("is the server of the same version as this command?"));
-        }
+    if let Response::Failed(failure) = answer {
+        return Err(failure);
+    }
+    let Response::Reloaded(reloaded) = answer else {
+        return Err(Failure::ours("the server answered something else")
+            .hint("is the server of the same version as this command?"));
     };
     if args.json {
         return report::json(&reloaded);
@@ -261,6 +260,7 @@ fn differing(old: &Config, new: &Config) -> Vec<String> {
     ];
     parts
         .into_iter()
-        .filter_map(|(name, differs)| differs.then(|| name.to_owned()))
+        .filter(|(_, differs)| *differs)
+        .map(|(name, _)| name.to_owned())
         .collect()
 }

@@ -213,6 +213,15 @@ fn say_held_back(
     }
 }
 
+fn say_parked(names: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "no purchase is known by {}; link it at Stripe, or wait for the event that links it: noted, it still finds its \
+         purchase then",
+        names.join(", ")
+    )
+}
+
 fn say_unreadable(events: &UnreadableEvents, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(
         f,
@@ -263,12 +272,7 @@ impl Sentence for Concern {
                     "nothing is done for this purchase, which is a defect: {flaw}"
                 )
             }
-            Self::Parked { names, .. } => write!(
-                f,
-                "no purchase is known by {}; link it at Stripe, or wait for the event that links it: noted, it still finds its \
-                 purchase then",
-                names.join(", ")
-            ),
+            Self::Parked { names, .. } => say_parked(names, f),
             Self::UnreadableEvents { events, .. } => say_unreadable(events, f),
             Self::BackfillFails { why, .. } => write!(
                 f,
