@@ -72,8 +72,19 @@ impl Context {
 }
 
 pub(super) fn no_machine(text: &str) -> Failure {
-    Failure::input(format!("there is no purchase `{text}`"))
-        .hint("`keyward find` takes an e-mail address, a license key, or any id at Stripe")
+    let hint = by_payment(text)
+        .unwrap_or("`keyward find` takes an e-mail address, a license key, or any id at Stripe");
+    Failure::input(format!("there is no purchase `{text}`")).hint(hint)
+}
+
+/// What to ask by in place of a charge. Stripe tells of a renewal's payment by its `pi_…` alone: its charge is first named by
+/// a refund or a dispute.
+pub fn by_payment(text: &str) -> Option<&'static str> {
+    let is_charge = text.starts_with("ch_") || text.starts_with("py_");
+    is_charge.then_some(
+        "Stripe's events name a charge only once it was refunded or disputed: ask by its payment (`pi_…`) or its \
+         invoice (`in_…`), which stand on the charge's page at Stripe",
+    )
 }
 
 /// Makes sure that what is ordered until an instant is not over before it begins: a year was mistyped.

@@ -99,6 +99,7 @@ impl From<BackupError> for Failure {
     fn from(error: BackupError) -> Self {
         match error {
             BackupError::Exists { .. }
+            | BackupError::Inside { .. }
             | BackupError::Foreign { .. }
             | BackupError::Unreadable { .. }
             | BackupError::Newer { .. }

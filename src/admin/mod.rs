@@ -3,8 +3,9 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop, `held_work` what of an order is held all the same, `overrides` what a customer has of their own, `upkeep` backups and checks of the
-//! whole store, `why` what decided, `adoption` what a look at a shop needs of the store, `service_move` what moves to another
+//! `standing` what holds for the whole shop, `held_work` what of an order is held all the same, `overrides` what a customer has of
+//! their own, `upkeep` backups and checks of the whole store, `why` what decided, `reload` has the server read its config again,
+//! `adoption` what a look at a shop needs of the store, `service_move` what moves to another
 //! license service.
 
 mod adoption;
@@ -24,6 +25,7 @@ mod lists;
 mod overrides;
 mod policy;
 mod read;
+mod reload;
 mod request;
 mod reread;
 mod response;
@@ -35,10 +37,12 @@ mod standing;
 mod upkeep;
 mod why;
 
+pub use context::by_payment;
 pub use erase::{EraseOrder, ErasePlan, EraseQuery};
 pub use failure::Failure;
 pub use history::{BODIES_MAX, packed, unpacked};
 pub use overrides::OverrideOrder;
+pub use reload::{Reloaded, no_server};
 #[cfg(test)]
 pub use request::BackfillPosition;
 pub use request::{

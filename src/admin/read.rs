@@ -7,14 +7,16 @@ use super::failure::Failure;
 use super::response::{Response, TimelineItem};
 use crate::domain::action::ActionOutcome;
 use crate::domain::context::Situation;
-use crate::domain::id::{MachineId, Scope};
+use crate::domain::id::{EventId, MachineId, Scope};
 use crate::domain::lifecycle::Folded;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::outlook::outlook;
 use crate::domain::summary;
 use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, EventView, Keys, MachineView};
-use crate::engine::record::server;
+use crate::engine::record::disposition::Disposition;
+use crate::engine::record::{self, EventHead, key, server};
+use crate::engine::write::working::Committed;
 
 /// The purchases that a text leads to, as many as are shown.
 pub(super) fn hits(context: &Context, text: &str) -> Result<Vec<MachineId>, Failure> {
@@ -32,7 +34,7 @@ fn found(context: &Context, text: &str, max: usize) -> Result<Vec<MachineId>, Fa
 }
 
 /// Where ids are known: the sources, and the accounts connected to them.
-fn scopes(context: &Context) -> Result<Vec<Scope>, Failure> {
+pub(super) fn scopes(context: &Context) -> Result<Vec<Scope>, Failure> {
     let (rules, reader) = (context.handle.rules(), context.handle.reader());
     let mut scopes = Vec::new();
     for source in rules.sources.keys() {
@@ -47,7 +49,7 @@ fn scopes(context: &Context) -> Result<Vec<Scope>, Failure> {
 pub(super) fn resolve(context: &Context, text: &str) -> Result<MachineId, Failure> {
     let mut found = hits(context, text)?;
     match found.len() {
-        0 => Err(no_machine(text)),
+        0 => Err(unfound(context, text)?),
         1 => Ok(found.remove(0)),
         n => Err(Failure::input(format!(
             "`{text}` leads to {n} purchases:{}",
@@ -55,6 +57,34 @@ pub(super) fn resolve(context: &Context, text: &str) -> Result<MachineId, Failur
         ))
         .hint("name one of them")),
     }
+}
+
+/// That a text leads to no purchase: where it is an event's id, what became of that.
+pub(super) fn unfound(context: &Context, text: &str) -> Result<Failure, Failure> {
+    for scope in scopes(context)? {
+        let entry = key::event(&scope, &EventId::from(text));
+        let kept: Option<EventHead> = record::get(&Committed(context.handle.reader()), &entry)?;
+        let Some(head) = kept else { continue };
+        let became = match &head.disposition {
+            Disposition::Parked(names) => format!(
+                "waits for its purchase: none is known by {} yet",
+                names.join(", ")
+            ),
+            Disposition::Applied(_) => {
+                "belongs to no one purchase: it is a record of its own".to_owned()
+            }
+            Disposition::Ignored(_) | Disposition::Unreadable(_) => {
+                let why = head.disposition.why_ignored().unwrap_or_default();
+                format!("changed nothing: {why}")
+            }
+        };
+        return Ok(
+            Failure::input(format!("the event `{text}` {became}")).hint(format!(
+                "`keyward show --event {scope}/{text}` shows it as it came"
+            )),
+        );
+    }
+    Ok(no_machine(text))
 }
 
 /// What a text leads to, a line each.

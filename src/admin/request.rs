@@ -64,6 +64,8 @@ pub enum Request {
     },
     /// Everything that waits for a person.
     Attention,
+    /// The server's config, read again.
+    Reload,
     /// The next part of the events that never arrived.
     Backfill(BackfillQuery),
     /// Events that changed nothing, read again.

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::failure::Failure;
 use super::held_work::HeldWork;
+use super::reload::Reloaded;
 use super::request::BackfillPosition;
 use super::standing::Holding;
 use crate::domain::hold::HeldBy;
@@ -66,6 +67,8 @@ pub enum Response {
     },
     /// Events that were read again.
     Reread(Reread),
+    /// The config was read again.
+    Reloaded(Reloaded),
     /// What was changed.
     Changed(Changed),
     /// Nothing came of it.

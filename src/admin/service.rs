@@ -9,13 +9,14 @@ use tokio_util::sync::CancellationToken;
 use super::context::{Context, decision_id, raw, to_come};
 use super::decided::decided;
 use super::failure::Failure;
+use super::reload::ReloadOrders;
 use super::request::{Request, action_name};
 use super::response::{Response, changed};
 use super::standing::Which;
 use super::upkeep::Upkeep;
 use super::{
     adoption, attention, backfill, dismiss, erase, history, issue, lists, overrides, policy, read,
-    reread, retry, service_move, standing, upkeep, why,
+    reload, reread, retry, service_move, standing, upkeep, why,
 };
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::SourceName;
@@ -44,6 +45,8 @@ pub struct Service {
     upkeep: Option<Upkeep>,
     /// Ends the sessions of an address at a running server's portal.
     sign_out: Option<SignOut>,
+    /// Reads a running server's config again.
+    reload: Option<ReloadOrders>,
 }
 
 impl Service {
@@ -57,6 +60,7 @@ impl Service {
             accounts: Arc::default(),
             upkeep: None,
             sign_out: None,
+            reload: None,
         }
     }
 
@@ -94,6 +98,15 @@ impl Service {
         Self { sign_out, ..self }
     }
 
+    /// The same where the config can be read again.
+    #[must_use]
+    pub fn with_reload(self, orders: ReloadOrders) -> Self {
+        Self {
+            reload: Some(orders),
+            ..self
+        }
+    }
+
     pub async fn answer(&self, request: Request) -> Response {
         let answer = match request {
             Request::Find { text } => self.read(move |c| read::find(c, &text)).await,
@@ -108,6 +121,7 @@ impl Service {
             Request::Refused { limit } => self.read(move |c| lists::refused(c, limit)).await,
             Request::Actions { limit } => self.read(move |c| lists::actions(c, limit)).await,
             Request::Attention => self.attention().await,
+            Request::Reload => reload::reload(self.reload.as_ref()).await,
             Request::Backfill(query) => backfill::next(&self.context, &self.accounts, query).await,
             Request::History(pages) => self.read(move |c| history::page(c, &pages)).await,
             Request::Adoption(query) => {
@@ -190,8 +204,8 @@ impl Service {
         to_come(decision.verb.until(), at)?;
         if decision.verb == Verb::Note {
             let text = machine.clone();
-            let unread = move |context: &Context| dismiss::unread(context, &text);
-            if let Some(event) = self.context.read(unread).await? {
+            let unsettled = move |context: &Context| dismiss::unsettled(context, &text);
+            if let Some(event) = self.context.read(unsettled).await? {
                 return dismiss::dismiss(&self.context, event, decision).await;
             }
         }

@@ -11,8 +11,8 @@ use crate::domain::action::{Act, Action, Word};
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{Pair, SeatDue, Want};
 use crate::domain::explain::{
-    At, Gap, Holds, Present, Rest, SeatReason, Tense, explain, paragraph, present,
-    unplanned as unplanned_prices,
+    At, FactRef, Gap, Holds, Present, Rest, SeatReason, Tense, begins_later, explain, paragraph,
+    present, unplanned as unplanned_prices,
 };
 use crate::domain::guard::name_of;
 use crate::domain::id::MachineId;
@@ -37,6 +37,9 @@ pub struct WhyPage {
     pub known_at: Timestamp,
     /// Its state then.
     pub state: Option<String>,
+    /// What was said of it first, where that was later: nothing was known of it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins: Option<WhyFact>,
     /// License by license.
     pub licenses: Vec<WhyLicense>,
     /// The prices that no plan names, where it sells no license.
@@ -173,9 +176,16 @@ pub(super) fn why(
     at: Option<Timestamp>,
     known_at: Option<Timestamp>,
 ) -> Result<Response, Failure> {
+    let now = context.handle.clock().now();
+    if let Some(known_at) = known_at.filter(|known_at| *known_at > now) {
+        return Err(Failure::input(format!(
+            "{known_at} is yet to come: nobody knows what is known then"
+        ))
+        .hint("`--at` alone looks ahead, by what is known now"));
+    }
     let mut found = read::hits(context, text)?;
     if found.is_empty() {
-        return Err(no_machine(text));
+        return Err(read::unfound(context, text)?);
     }
     let more = found.len().saturating_sub(PURCHASES_MAX);
     found.truncate(PURCHASES_MAX);
@@ -237,6 +247,9 @@ fn page(
         at: asked.at,
         known_at: asked.known_at,
         state: explained.folded.state.map(State::as_str).map(str::to_owned),
+        begins: begins_later(&machine, asked.at, asked.known_at)
+            .as_ref()
+            .map(fact),
         unmailed: unmailed(&machine, asked),
         for_customer: said.whole,
         licenses,
@@ -294,12 +307,7 @@ fn license(
         is: is(seat, present, asked),
         given_up: present.rest == Some(Rest::GivenUp),
         row: seat.row.map(row),
-        decided_by: reason.decided_by.as_ref().map(|fact| WhyFact {
-            event: fact.id.to_string(),
-            kind: fact.kind.clone(),
-            at: fact.at,
-            received: fact.received,
-        }),
+        decided_by: reason.decided_by.as_ref().map(fact),
         by_time_at: reason.turned_at,
         policy: reason.policy.as_ref().map(|line| WhyPolicy {
             name: line.policy.to_string(),
@@ -316,13 +324,25 @@ fn license(
     }
 }
 
+fn fact(fact: &FactRef) -> WhyFact {
+    WhyFact {
+        event: fact.id.to_string(),
+        kind: fact.kind.clone(),
+        at: fact.at,
+        received: fact.received,
+    }
+}
+
 /// What a license is at present, where that is not what it should be.
 fn is(seat: &SeatDue, present: &Present<'_>, asked: At) -> Option<String> {
+    if present.holds == Holds::Sought {
+        return Some("no key known yet: one that was made before is looked for".to_owned());
+    }
     if asked.tense != Tense::Present || present.holds.gap(seat.want, asked.at) == Gap::None {
         return None;
     }
     match present.holds {
-        Holds::Unknown | Holds::MovedOn => None,
+        Holds::Unknown | Holds::MovedOn | Holds::Sought => None,
         Holds::Missing => Some("no key".to_owned()),
         Holds::There { status, until } => {
             let until = until.map_or(String::new(), |at| format!(" until {at}"));

@@ -299,7 +299,9 @@ fn strays(
 ) {
     for (n, listed) in licenses.all.iter().enumerate() {
         let license = found(&listed.license);
-        if matched.has(n) || !license.is_live(question.now) {
+        // Of one that was made since the first list was read, no list that was read by then knows the purchase.
+        let is_younger = license.made >= found_so_far.began.or(Some(question.now));
+        if matched.has(n) || is_younger || !license.is_live(question.now) {
             continue;
         }
         let object = license.label.as_deref().and_then(examine::object_named);

@@ -83,6 +83,8 @@ pub enum Command {
     Preview(PreviewArgs),
     /// Run the server.
     Serve(ServeArgs),
+    /// Have the server that runs read its config again: plans and policies from now on, and its mail templates.
+    Reload(JsonArgs),
     /// Play bundled purchases at a real server on this machine: no account, no network.
     Demo(DemoArgs),
     /// Run a recorded history through the same rules with a virtual clock, and print its timeline.
@@ -151,8 +153,8 @@ pub enum Command {
     Revoke(DecisionArgs),
     /// Let the customer keep the license despite a refund or dispute.
     Keep(DecisionArgs),
-    /// Keep a note with a purchase: what was reported about it until now counts as looked at. Also with an event that could not be
-    /// read: nothing comes of it then.
+    /// Keep a note with a purchase: what was reported about it until now counts as looked at. Also with an event: one that could not be
+    /// read changes nothing then, one that waits for its purchase waits on.
     Note(DecisionArgs),
     /// Give a purchase new keys; the old ones end when these are there.
     Rekey(RekeyArgs),
@@ -219,7 +221,7 @@ pub struct ListArgs {
 /// `find`.
 #[derive(Args, Debug)]
 pub struct FindArgs {
-    /// An e-mail address, a license key, or any id.
+    /// An e-mail address, a license key or its label, or any id.
     pub text: String,
     /// JSON instead of text.
     #[arg(long)]
@@ -229,7 +231,7 @@ pub struct FindArgs {
 /// `why`.
 #[derive(Args, Debug)]
 pub struct WhyArgs {
-    /// A license key, an e-mail address, or any id.
+    /// A license key or its label, an e-mail address, or any id.
     pub text: String,
     /// As it was then: `2026-03-01`, `2026-03-01T00:00:00Z`, or so long ago, like `30d`. Absent: now.
     #[arg(long, value_name = "WHEN")]

@@ -9,7 +9,7 @@ use super::ask::ask;
 use super::page::{self, ActionRow, Event, PurchasePage, Refused};
 use super::show::ShowArgs;
 use super::{report, show};
-use crate::admin::{EventFilter, Failure, Request, Response};
+use crate::admin::{EventFilter, Failure, Request, Response, by_payment};
 use crate::domain::machine::LicenseStatus;
 use crate::domain::words::counted;
 
@@ -64,8 +64,10 @@ pub(super) fn find(config: &Path, args: &FindArgs) -> Result<(), Failure> {
     }
     if machines.is_empty() {
         return Err(
-            Failure::input(format!("nothing is known of `{}`", args.text))
-                .hint("`keyward events --parked` lists what waits for its purchase"),
+            Failure::input(format!("nothing is known of `{}`", args.text)).hint(
+                by_payment(&args.text)
+                    .unwrap_or("`keyward events --parked` lists what waits for its purchase"),
+            ),
         );
     }
     Ok(())
@@ -170,7 +172,10 @@ pub(super) fn events(config: &Path, args: &EventsArgs) -> Result<(), Failure> {
         let about = match (&e.machine, &e.reason) {
             (Some(machine), _) => machine.clone(),
             (None, Some(reason)) => reason.clone(),
-            (None, None) => waits(&e.waits_for, e.age_s, e.looked_up),
+            (None, None) => {
+                let noted = e.noted.map(|by| format!("; {by}")).unwrap_or_default();
+                waits(&e.waits_for, e.age_s, e.looked_up) + &noted
+            }
         };
         vec![e.received, e.event, e.kind, e.disposition, about]
     });

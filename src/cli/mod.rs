@@ -112,6 +112,7 @@ fn run(cli: &Cli, named: Option<&PathBuf>, on_line: Option<&PathBuf>) -> Result<
         Command::BuyLink(args) => buy_link::run(config, args),
         Command::Preview(args) => preview::run(config, args),
         Command::Serve(args) => serve::run(config, args),
+        Command::Reload(args) => reload::run(config, *args),
         Command::Demo(args) => demo::run(args),
         Command::Replay(args) => replay::run(named.map(PathBuf::as_path), args),
         Command::Export(args) => export::run(config, args),

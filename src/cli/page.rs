@@ -142,6 +142,7 @@ pub(super) struct Event {
     pub(super) waits_for: Vec<String>,
     pub(super) age_s: Option<i64>,
     pub(super) looked_up: Option<u32>,
+    pub(super) noted: Option<String>,
     pub(super) reason: Option<String>,
 }
 

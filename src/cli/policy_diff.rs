@@ -189,7 +189,7 @@ pub(super) fn text(changes: &Changes) -> String {
             .for_each(|one| tell(&mut out, "~", word, one, "changes"));
     }
     out.push_str(
-        "\nLoading it (SIGHUP or a restart) changes nothing that already is: purchases, failures, cancellations, refunds \
+        "\nLoading it (`keyward reload` or a restart) changes nothing that already is: purchases, failures, cancellations, refunds \
          and disputes\nstay as they were judged, and a running grace keeps its end. What happens from then on is judged by \
          it. Only\n`keyward policy apply --existing` brings it to what already is.\n",
     );

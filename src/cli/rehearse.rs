@@ -1,11 +1,11 @@
 //! `keyward rehearse`: the store's own history through another binary or another config, and every customer for whom the
 //! outcome would differ. An upgrade does this first.
 
+mod played;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -14,24 +14,20 @@ use super::export;
 use super::report::{self, BOLD, styled};
 use super::whatif::{self, WhatifArgs};
 use crate::admin::Failure;
+use crate::clock::Stopwatch;
 use crate::domain::words::counted;
+use played::{patience, played};
 
 /// `rehearse`.
 #[derive(Args, Debug)]
 pub struct RehearseArgs {
     /// Another build of keyward: both play the history under the config. Without it `--config` names a new config, as for
-    /// `whatif`.
+    /// `whatif`. One that says nothing for ten times as long as this build took, and for five minutes, is ended.
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
     /// JSON instead of text.
     #[arg(long)]
     pub json: bool,
-}
-
-/// What came of a history in one binary.
-#[derive(Debug, Deserialize)]
-struct Played {
-    machines: Vec<Outcome>,
 }
 
 /// What counts of a purchase for its customer. What a word of the answer is called may change from version to version; what
@@ -99,8 +95,10 @@ pub(super) fn run(config: &Path, named: Option<&Path>, args: &RehearseArgs) -> R
     };
     let history = ExportedHistory::export(config)?;
     let own = std::env::current_exe().map_err(|e| Failure::ours(e.to_string()))?;
-    let present = played(&own, config, &history.0)?;
-    let new = played(binary, config, &history.0)?;
+    let takes = Stopwatch::start();
+    let present = by_purchase(played(&own, config, &history.0, None)?);
+    let patience = patience(takes.elapsed());
+    let new = by_purchase(played(binary, config, &history.0, Some(patience))?);
     let answer = Rehearsal {
         binary: binary.display().to_string(),
         machines: present.len(),
@@ -150,39 +148,9 @@ impl Drop for ExportedHistory {
     }
 }
 
-/// What a binary makes of the history, by purchase.
-fn played(
-    binary: &Path,
-    config: &Path,
-    history: &Path,
-) -> Result<BTreeMap<String, Outcome>, Failure> {
-    let cannot = |why: String| Failure::input(format!("{} {why}", binary.display()));
-    let mut child = Command::new(binary)
-        .args(["replay", "--format", "json", "--config"])
-        .args([config, history])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .map_err(|e| cannot(format!("cannot be run: {e}")))?;
-    let out = child
-        .stdout
-        .take()
-        .ok_or_else(|| cannot("gives nothing".to_owned()))?;
-    let read: Result<Played, _> = serde_json::from_reader(BufReader::new(out));
-    let ended = child.wait().map_err(|e| cannot(format!("was lost: {e}")))?;
-    if !ended.success() {
-        return Err(cannot(
-            "could not play the history; what it said stands above".to_owned(),
-        ));
-    }
-    let played =
-        read.map_err(|e| cannot(format!("answers in a form that is not read here: {e}")))?;
-    Ok(played
-        .machines
-        .into_iter()
-        .map(|m| (m.id.clone(), m))
-        .collect())
+/// Outcomes by purchase.
+fn by_purchase(played: Vec<Outcome>) -> BTreeMap<String, Outcome> {
+    played.into_iter().map(|m| (m.id.clone(), m)).collect()
 }
 
 fn compare(

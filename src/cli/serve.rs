@@ -10,6 +10,7 @@ use std::sync::Arc;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 
 use super::args::ServeArgs;
 use super::ask::load;
@@ -66,9 +67,12 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
         Arc::clone(&running.services),
         Arc::clone(&running.attention),
     );
+    // Reloads come one at a time, and who orders one waits for it.
+    let (ordered, orders) = mpsc::channel(1);
     let service = service
         .with_backups(Arc::clone(&running.backups), stop.clone())
-        .with_sign_out(running.sign_out.clone());
+        .with_sign_out(running.sign_out.clone())
+        .with_reload(ordered);
     let asked = tokio::spawn(socket.serve(service, stop.clone()));
     let (handle, services) = (running.handle.clone(), Arc::clone(&running.services));
     let reloader = Reloader {
@@ -77,7 +81,7 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
         handle,
         services,
     };
-    let reloading = tokio::spawn(reloader.run(hangup, stop.clone(), reloads));
+    let reloading = tokio::spawn(reloader.run(hangup, orders, stop.clone(), reloads));
     tracing::info!(address = %running.address, "listening");
     tell(&[NotifyState::Ready]);
     let order = stop.clone();

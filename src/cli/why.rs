@@ -28,7 +28,12 @@ pub(super) fn run(config: &Path, args: &WhyArgs) -> Result<(), Failure> {
     if args.json {
         return report::json(&rows);
     }
-    for page in page::read::<WhyPage>(&rows)? {
+    let mut pages = page::read::<WhyPage>(&rows)?;
+    if args.for_customer && pages.iter().any(|page| page.begins.is_none()) {
+        // The customer hears of what there was then.
+        pages.retain(|page| page.begins.is_none());
+    }
+    for page in pages {
         let text = if args.for_customer {
             format!("{}\n", page.for_customer)
         } else {
@@ -57,7 +62,13 @@ fn text(page: &WhyPage) -> String {
         out.push('\n');
         of_license(&mut out, license);
     }
-    if page.licenses.is_empty() {
+    if let Some(first) = &page.begins {
+        let _ = writeln!(
+            out,
+            "\n  nothing was known of it then: its first event, {} {}, is of {} (heard {})",
+            first.kind, first.event, first.at, first.received
+        );
+    } else if page.licenses.is_empty() {
         let prices = page.unplanned_prices.join(", ");
         out.push_str("\n  it sells no license");
         if !prices.is_empty() {

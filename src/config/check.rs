@@ -3,10 +3,11 @@
 mod devices;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::Config;
 use super::tree::{TreeReader, nearest};
-use super::types::{LicensesConfig, Livemode, Service, Source, Transport};
+use super::types::{Backup, LicensesConfig, Livemode, Service, Source, Transport};
 use crate::domain::plan::Plan;
 use crate::domain::policy::STANDARD;
 use crate::domain::time::Span;
@@ -23,6 +24,7 @@ pub(super) fn check(config: &Config, reader: &TreeReader<'_>) {
     public_url(config, reader);
     proxy(config, reader);
     services(config, reader);
+    backups(config, reader);
     alerts(config, reader);
     plans(config, reader);
     for policy in &config.policies {
@@ -189,6 +191,17 @@ fn proxy(config: &Config, reader: &TreeReader<'_>) {
     reader.warning(own.or_else(|| given("/public_url")), message, hint);
 }
 
+/// Backups in what they are copies of.
+fn backups(config: &Config, reader: &TreeReader<'_>) {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let inside = |backup: &Backup| absolute(&backup.path).starts_with(absolute(&config.data_dir));
+    if config.backup.as_ref().is_some_and(inside) {
+        let at = reader.spot("/backup/path").filter(|s| !s.is_empty());
+        let message = "backups in the data directory are lost with what they should bring back";
+        reader.mistake(at, message, "name a folder on another disk");
+    }
+}
+
 /// Alerts by mail, and no mail.
 fn alerts(config: &Config, reader: &TreeReader<'_>) {
     if config.alert.email.is_empty() || config.mail.transport != Transport::None {
@@ -255,10 +268,9 @@ fn services(config: &Config, reader: &TreeReader<'_>) {
 
 /// Whether some source has its licenses at a service outside: then it is no trial of the program.
 fn sells_for_real(config: &Config) -> bool {
-    let outside = |l: &LicensesConfig| matches!(l.service, Service::AuthForge { .. });
     let sources = config.sources.iter().filter(|s| s.mail.is_none());
     let mut services = sources.map(|s| s.licenses.as_ref().unwrap_or(&config.licenses));
-    services.any(outside)
+    services.any(|l| matches!(l.service, Service::AuthForge { .. }))
 }
 
 fn plans(config: &Config, reader: &TreeReader<'_>) {

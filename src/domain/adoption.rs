@@ -270,11 +270,7 @@ mod tests {
             kind: "test".to_owned(),
             at: s(at),
             received: s(received),
-            body: FactBody::Payment(Payment {
-                invoice: None,
-                payment_intent: None,
-                charge: None,
-            }),
+            body: FactBody::Payment(Payment::default()),
             chain: None,
         });
         machine

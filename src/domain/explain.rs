@@ -70,6 +70,17 @@ pub struct FactRef {
     pub received: Timestamp,
 }
 
+impl FactRef {
+    fn of(fact: &Fact) -> Self {
+        Self {
+            id: fact.id.clone(),
+            kind: fact.kind.clone(),
+            at: fact.at,
+            received: fact.received,
+        }
+    }
+}
+
 /// A line of a policy, as it was in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyLine {
@@ -118,6 +129,17 @@ pub fn as_known(machine: &Machine, at: Timestamp, known_at: Timestamp) -> Machin
     let mut known = machine.clone();
     known.facts.retain(|f| f.at <= at && f.received <= known_at);
     known
+}
+
+/// The first that was ever said of a purchase, where nothing was known of it at an instant.
+#[must_use]
+pub fn begins_later(machine: &Machine, at: Timestamp, known_at: Timestamp) -> Option<FactRef> {
+    let of_it = || machine.facts.iter().filter(|f| !f.is_override());
+    if of_it().any(|f| f.at <= at && f.received <= known_at) {
+        return None;
+    }
+    let first = of_it().min_by_key(|f| (f.at, f.received))?;
+    Some(FactRef::of(first))
 }
 
 struct Asked<'a> {
@@ -181,12 +203,7 @@ impl Asked<'_> {
             })
         };
         let fact = Circle::EACH.into_iter().find_map(of)?;
-        Some(FactRef {
-            id: fact.id.clone(),
-            kind: fact.kind.clone(),
-            at: fact.at,
-            received: fact.received,
-        })
+        Some(FactRef::of(fact))
     }
 
     /// The instant after a fact at which time alone made the seat what it is; `None`: it was so at once.

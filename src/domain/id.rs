@@ -65,6 +65,8 @@ ids! {
     ItemKey;
     /// An invoice, `in_…`.
     InvoiceId;
+    /// What was paid on an invoice by one payment, `inpay_…`.
+    InvoicePaymentId;
     /// A payment intent, `pi_…`.
     PaymentIntentId;
     /// A charge, `ch_…` or `py_…`.

@@ -159,15 +159,15 @@ pub async fn backup(
     schedule: &Schedule,
 ) -> Result<(), JobError> {
     let now = handle.clock().now();
-    if !backups.is_due(schedule, now) {
-        return Ok(());
-    }
     // Dropped with this job, it ends the work on the other thread.
     let stop = CancellationToken::new();
     let stops = stop.clone().drop_guard();
     let (backups, schedule) = (Arc::clone(backups), schedule.clone());
     let made = tokio::task::spawn_blocking(move || {
-        backups.by_schedule(&schedule, now, &|_| !stop.is_cancelled());
+        backups.look(&schedule, now);
+        if backups.is_due(&schedule, now) {
+            backups.by_schedule(&schedule, now, &|_| !stop.is_cancelled());
+        }
     });
     let made = made.await;
     drop(stops);

@@ -132,6 +132,7 @@ mod tests {
                 disposition,
                 raw: body_codec::pack(b"{}"),
                 livemode: None,
+                noted: None,
             };
             batch.put(key::event(&scope, &id.into()), encode(&record));
         }

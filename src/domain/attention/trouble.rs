@@ -51,6 +51,13 @@ pub enum BackupTrouble {
         /// What happened, in one line.
         why: String,
     },
+    /// Those that were made are gone.
+    Lost {
+        /// The folder.
+        folder: String,
+        /// How many had been made there.
+        files: usize,
+    },
 }
 
 /// What is wrong with a webhook endpoint.

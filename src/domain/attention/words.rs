@@ -60,7 +60,9 @@ impl Concern {
                 machine, finding, ..
             } => found_settled_by(machine, finding),
             Self::MachineHeld { machine, .. } => format!("keyward show {machine}"),
-            Self::Parked { .. } => "keyward events --parked".to_owned(),
+            Self::Parked { scope, event, .. } => {
+                format!("keyward note {scope}/{event} --reason …")
+            }
             Self::UnreadableEvents { .. } => "keyward reread --reason unreadable".to_owned(),
             Self::BackfillFails { scope, .. } => {
                 format!("keyward backfill --source {} --since 1d", scope.source())
@@ -73,7 +75,10 @@ impl Concern {
                 format!("keyward resume --source {source} --reason …")
             }
             Self::AuditDiffers { source, .. } => format!("keyward audit --source {source}"),
-            Self::Backup(_) => "keyward backup TARGET".to_owned(),
+            Self::Backup(BackupTrouble::Lost { folder, .. }) => format!("df -h {folder}"),
+            Self::Backup(
+                BackupTrouble::Never | BackupTrouble::Old { .. } | BackupTrouble::Failed { .. },
+            ) => "keyward backup TARGET".to_owned(),
             Self::Restored { .. } => "keyward go-live --reason …".to_owned(),
             Self::HeldBack { what, .. } => what.ended_by(),
             Self::StoreFull { .. } => "df -h".to_owned(),
@@ -245,6 +250,15 @@ fn say_missed(missed: &[MissedType], f: &mut fmt::Formatter<'_>) -> fmt::Result 
     )
 }
 
+fn say_parked(names: &[String], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "no purchase is known by {}; link it at Stripe, or wait for the event that links it: noted, it still finds its \
+         purchase then",
+        names.join(", ")
+    )
+}
+
 fn say_unreadable(events: &UnreadableEvents, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(
         f,
@@ -303,11 +317,7 @@ impl Sentence for Concern {
                     "nothing is done for this purchase, which is a defect: {flaw}"
                 )
             }
-            Self::Parked { names, .. } => write!(
-                f,
-                "no purchase is known by {}; link it at Stripe, or wait for the event that links it",
-                names.join(", ")
-            ),
+            Self::Parked { names, .. } => say_parked(names, f),
             Self::UnreadableEvents { events, .. } => say_unreadable(events, f),
             Self::BackfillFails { why, .. } => write!(
                 f,
@@ -362,6 +372,12 @@ impl Sentence for BackupTrouble {
             Self::Never => f.write_str("no backup was ever made, though `[backup]` orders one"),
             Self::Old { newest } => write!(f, "the newest proven backup is of {newest}"),
             Self::Failed { why } => write!(f, "the last backup failed: {why}"),
+            Self::Lost { folder, files } => write!(
+                f,
+                "{} in {folder} {} gone: is its disk mounted? New ones are made there all the same",
+                counted(*files, "backup", "backups"),
+                if *files == 1 { "is" } else { "are" }
+            ),
         }
     }
 }

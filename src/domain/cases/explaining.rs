@@ -345,3 +345,21 @@ fn what_is_overdue_is_not_said_to_come_in_the_past() {
         "{said:?}"
     );
 }
+
+#[test]
+fn a_license_that_is_still_looked_for_has_not_ended() {
+    let mut case = Case::purchase(|_| {});
+    case.since = Some(day(10.0));
+    case.told(11.0, "refund.created", refund("re_1", "cs_1", 100));
+    case.told_late(
+        11.5,
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    );
+    case.acts("find")
+        .says("Your license has ended. The payment was refunded.");
+    // The same before anybody has looked: one that works may be there.
+    case.waits()
+        .says("We are still looking up your license key. The payment was refunded.");
+}

@@ -107,7 +107,8 @@ impl Sentence for ForCustomer {
         }
         f.write_str(self.reason())?;
         // What comes back, where it is stopped as it should be.
-        if self.adds || (!self.works() && !matches!(self.holds, Holds::Missing | Holds::MovedOn)) {
+        let is_none = matches!(self.holds, Holds::Missing | Holds::MovedOn | Holds::Sought);
+        if self.adds || (!self.works() && !is_none) {
             f.write_str(self.comes_back())?;
         }
         match &self.pay_at {
@@ -179,6 +180,7 @@ impl ForCustomer {
     fn license(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.holds, self.gap()) {
             (Holds::MovedOn, _) => f.write_str("Your license went on with your newer purchase."),
+            (Holds::Sought, _) => f.write_str("We are still looking up your license key."),
             (Holds::Missing, Gap::Less) => self.missing(f),
             (Holds::Missing, _) if matches!(self.want, Want::Suspended | Want::Nothing) => {
                 f.write_str("Your license has not been issued.")
@@ -197,7 +199,11 @@ impl ForCustomer {
                 status: LicenseStatus::Expired,
                 until,
             } => until,
-            Holds::Unknown | Holds::Missing | Holds::MovedOn | Holds::There { .. } => None,
+            Holds::Unknown
+            | Holds::Missing
+            | Holds::Sought
+            | Holds::MovedOn
+            | Holds::There { .. } => None,
         };
         match self.want {
             Want::Live { until } if self.want.live_at(self.now) => {

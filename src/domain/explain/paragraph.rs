@@ -1,7 +1,9 @@
 //! All of a purchase for its customer, license by license.
 
 use super::present::{At, Present, Tense, strays};
-use super::{Explanation, ForCustomer, NothingForCustomer, StrayForCustomer, as_known};
+use super::{
+    Explanation, ForCustomer, NothingForCustomer, StrayForCustomer, as_known, begins_later,
+};
 use crate::domain::entitlement::SeatDue;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::notice::{Notice, NoticeKind, NoticeStatus};
@@ -15,6 +17,9 @@ pub struct Paragraph {
     /// All of it: a sentence at least.
     pub whole: String,
 }
+
+/// What is said where nothing was known of the purchase.
+const NOT_YET: &str = "This purchase had not been made yet.";
 
 /// What is said of each license, of those that work and stand for none of them, or of there being none.
 #[must_use]
@@ -41,7 +46,9 @@ pub fn paragraph(
         }));
     }
     let has_license = !all.is_empty();
-    if !has_license {
+    if !has_license && begins_later(machine, asked.at, asked.known_at).is_some() {
+        all.push(NOT_YET.to_owned());
+    } else if !has_license {
         let known = as_known(machine, asked.at, asked.known_at);
         let status = status(&known, &explained.folded, due, asked.at);
         all.push(NothingForCustomer(status).to_string());

@@ -64,6 +64,8 @@ pub enum Holds {
     Unknown,
     /// There is none.
     Missing,
+    /// Whether there is one is being found out: somebody may have made it before this store knew the purchase.
+    Sought,
     /// It went to another purchase of the same customer.
     MovedOn,
     /// As the service last confirmed it.
@@ -128,7 +130,7 @@ impl Holds {
     pub fn gap(self, want: Want, now: Timestamp) -> Gap {
         let should = want.live_at(now);
         match self {
-            Self::Unknown | Self::MovedOn => Gap::None,
+            Self::Unknown | Self::MovedOn | Self::Sought => Gap::None,
             Self::There {
                 status: LicenseStatus::Live,
                 until,
@@ -214,12 +216,19 @@ fn holds(
     match (grant, tense) {
         (_, Tense::Past) | (Some(_), Tense::Future) => Holds::Unknown,
         (None, _) if moved => Holds::MovedOn,
+        (None, Tense::Present) if is_sought(machine, seat) => Holds::Sought,
         (None, _) => Holds::Missing,
         (Some(grant), Tense::Present) => Holds::There {
             status: grant.status_at(at),
             until: grant.expires_at,
         },
     }
+}
+
+/// Whether a license for the seat is looked for that nobody knows of yet.
+fn is_sought(machine: &Machine, seat: &SeatDue) -> bool {
+    let mut open = machine.open_actions();
+    open.any(|a| matches!(a.act, Act::Recover(_)) && is_for(a, seat))
 }
 
 fn rest(

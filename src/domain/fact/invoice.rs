@@ -3,7 +3,9 @@
 use minicbor::{Decode, Encode};
 
 use super::session::{Priced, Wants};
-use crate::domain::id::{ChargeId, CustomerId, InvoiceId, ItemId, PaymentIntentId, SubscriptionId};
+use crate::domain::id::{
+    ChargeId, CustomerId, InvoiceId, InvoicePaymentId, ItemId, PaymentIntentId, SubscriptionId,
+};
 use crate::domain::time::Timestamp;
 
 /// The life of an invoice, as far as it matters.
@@ -174,7 +176,7 @@ pub struct InvoiceLine {
 }
 
 /// A link between an invoice and what paid it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct Payment {
     /// The invoice.
     #[n(0)]
@@ -185,4 +187,7 @@ pub struct Payment {
     /// The charge.
     #[n(2)]
     pub charge: Option<ChargeId>,
+    /// Its own id, where it is an object of its own (since basil).
+    #[n(3)]
+    pub id: Option<InvoicePaymentId>,
 }

@@ -2,8 +2,10 @@
 //!
 //! [`Backups`] makes one: the store layer copies the stores and compares, `machines` folds every machine of the copy and
 //! holds it against the store's. Only then it gets its name and counts as *proven*: [`status`] keeps when that was. The
-//! one that is made by schedule has the log cut behind it, and older ones go ([`Schedule`]). [`restore`] is the way back.
+//! one that is made by schedule has the log cut behind it, and older ones go ([`Schedule`]). [`lost`] sees that those of before
+//! are gone. [`restore`] is the way back.
 
+pub mod lost;
 pub(crate) mod machines;
 pub mod restore;
 mod rotation;
@@ -79,6 +81,24 @@ impl Backups {
         self.state().is_due(schedule.every, now)
     }
 
+    /// Looks whether those that the schedule made are still there: it may be a disk that is gone, and the next one goes to
+    /// whichever disk holds the folder then.
+    pub fn look(&self, schedule: &Schedule, now: Timestamp) {
+        let Ok(folder) = std::path::absolute(&schedule.folder) else {
+            return;
+        };
+        let status = self.status();
+        let lost = lost::lost(&status, &folder, schedule.keep, now);
+        if lost == status.lost {
+            return;
+        }
+        if let Some(lost) = &lost {
+            tracing::error!(folder = %folder.display(), files = lost.files.len(),
+                "the backups that were made there are gone: is its disk mounted? The next ones are made there all the same");
+        }
+        self.state().lost(&self.data_dir, lost);
+    }
+
     /// Makes one, proves it, and gives it the name that somebody wants.
     ///
     /// # Errors
@@ -89,6 +109,12 @@ impl Backups {
         now: Timestamp,
         on_step: OnStep<'_>,
     ) -> Result<Proven, BackupError> {
+        if lies_in(target, &self.data_dir) {
+            return Err(BackupError::Inside {
+                path: target.to_owned(),
+                data_dir: self.data_dir.clone(),
+            });
+        }
         let _running = self.begin()?;
         let (proven, _) = self.prove(target, now, on_step)?;
         self.state().proven(&self.data_dir, proven.clone());
@@ -196,6 +222,16 @@ impl Backups {
             true => Ok((proven, named)),
             false => Err(BackupError::Stopped),
         }
+    }
+}
+
+/// Whether a file that is not there yet would lie in a directory, by whatever way it is named.
+fn lies_in(target: &Path, dir: &Path) -> bool {
+    let folder = target.parent().map(fs::canonicalize);
+    match (folder, fs::canonicalize(dir)) {
+        (Some(Ok(folder)), Ok(dir)) => folder.starts_with(dir),
+        // What is not there is told where it is used.
+        _ => false,
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::lost::Lost;
 use crate::domain::attention::{Attention, BackupTrouble, Concern};
 use crate::domain::time::{Span, Timestamp};
 
@@ -64,6 +65,9 @@ pub struct BackupStatus {
     /// The files that the schedule of this data directory made, the oldest first: no others are ever removed.
     #[serde(default)]
     pub made: Vec<PathBuf>,
+    /// What is gone of them.
+    #[serde(default)]
+    pub lost: Option<Lost>,
 }
 
 impl BackupStatus {
@@ -84,25 +88,45 @@ impl BackupStatus {
         since: Timestamp,
         now: Timestamp,
     ) -> Option<Attention> {
-        let (since, trouble) = match (&self.failed, &self.newest) {
+        let (since, trouble) = self.not_proven(every, since, now).or_else(|| self.gone())?;
+        let concern = Concern::Backup(trouble);
+        Some(Attention { since, concern })
+    }
+
+    /// That what was made is gone.
+    fn gone(&self) -> Option<(Timestamp, BackupTrouble)> {
+        let lost = self.lost.as_ref()?;
+        let trouble = BackupTrouble::Lost {
+            folder: lost.folder.display().to_string(),
+            files: lost.files.len(),
+        };
+        Some((lost.at, trouble))
+    }
+
+    /// That there is no proven one of late.
+    fn not_proven(
+        &self,
+        every: Span,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Option<(Timestamp, BackupTrouble)> {
+        match (&self.failed, &self.newest) {
             (Some(failed), newest) => {
                 let why = failed.what().to_owned();
                 let since = newest.as_ref().map_or(failed.at, |p| p.at + every);
-                (since.min(failed.at), BackupTrouble::Failed { why })
+                Some((since.min(failed.at), BackupTrouble::Failed { why }))
             }
             // The schedule makes the first one at once; a store that was just restored has none of its own either.
             (None, None) => {
                 let late = now - since >= FIRST_WITHIN.min(every);
-                late.then_some((since, BackupTrouble::Never))?
+                late.then_some((since, BackupTrouble::Never))
             }
             (None, Some(newest)) => {
                 let old = newest.at + Span::from_ms(every.ms().saturating_mul(2));
                 let newest = newest.at;
-                (now > old).then_some((old, BackupTrouble::Old { newest }))?
+                (now > old).then_some((old, BackupTrouble::Old { newest }))
             }
-        };
-        let concern = Concern::Backup(trouble);
-        Some(Attention { since, concern })
+        }
     }
 
     /// How old the newest proven one is, in seconds.
@@ -144,6 +168,18 @@ impl BackupStatus {
 
     pub(super) fn proven(&mut self, data_dir: &Path, proven: Proven) {
         self.newest = Some(proven);
+        self.keep(data_dir);
+    }
+
+    /// Notes what is gone. What is back is among its own again.
+    pub(super) fn lost(&mut self, data_dir: &Path, lost: Option<Lost>) {
+        if let (None, Some(was)) = (&lost, &self.lost) {
+            let mut made: Vec<PathBuf> = was.files.clone();
+            made.retain(|path| path.exists() && !self.made.contains(path));
+            made.append(&mut self.made);
+            self.made = made;
+        }
+        self.lost = lost;
         self.keep(data_dir);
     }
 

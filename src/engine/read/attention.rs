@@ -214,7 +214,7 @@ pub fn unread(reader: &dyn Read) -> Result<Vec<Attention>, RecordError> {
     Ok(found.into_iter().map(waits).collect())
 }
 
-/// Events that have waited too long for their purchase.
+/// Events that have waited too long for their purchase, and that nobody has looked at.
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
@@ -231,7 +231,8 @@ pub fn parked(reader: &dyn Read, now: Timestamp) -> Result<Vec<Attention>, Recor
         }
         let head: Option<EventHead> = record::get(&Committed(reader), &key::event(&scope, &event))?;
         // Others wait without anybody missing them: links for what may come.
-        if let Some(Disposition::Parked(names)) = head.map(|head| head.disposition) {
+        let unseen = head.filter(|head| head.noted.is_none());
+        if let Some(Disposition::Parked(names)) = unseen.map(|head| head.disposition) {
             found.push(Attention {
                 since: fact.received,
                 concern: Concern::Parked {

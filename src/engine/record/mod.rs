@@ -24,7 +24,7 @@ use minicbor::{Decode, Encode};
 
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::machine::Machine;
-use crate::domain::no_use::NoEvent;
+use crate::domain::no_use::{Dismissal, NoEvent};
 use crate::domain::time::Timestamp;
 use crate::engine::write::working::Working;
 use crate::store::ReadError;
@@ -256,6 +256,9 @@ pub struct EventRecord {
     /// Its mode.
     #[n(5)]
     pub livemode: Option<bool>,
+    /// That a person looked at it while it waited: it waits on, and nobody else needs to look.
+    #[n(6)]
+    pub noted: Option<Dismissal>,
 }
 
 /// An event without its body, for whoever looks through all of them.
@@ -273,6 +276,9 @@ pub struct EventHead {
     /// What became of it.
     #[n(3)]
     pub disposition: Disposition,
+    /// That a person looked at it while it waited.
+    #[n(6)]
+    pub noted: Option<Dismissal>,
 }
 
 /// A signed delivery that was no event, as it is kept for the operator.

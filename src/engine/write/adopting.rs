@@ -209,6 +209,7 @@ fn take_in(
         disposition: Disposition::Applied(Some(machine.id.clone())),
         raw: delivery.raw.clone(),
         livemode: delivery.livemode,
+        noted: None,
     };
     record::put(tx.working, entry, &kept)?;
     Ok(true)

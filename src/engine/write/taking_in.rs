@@ -44,7 +44,8 @@ impl Transaction<'_, '_> {
         self.take_in(&scope, key, delivery)
     }
 
-    /// A person looked at an event that could not be read: it changes nothing, whatever a newer binary reads in it.
+    /// A person looked at an event. One that could not be read changes nothing, whatever a newer binary reads in it; one that
+    /// waits for its purchase waits on.
     pub(super) fn dismiss(
         &mut self,
         scope: &Scope,
@@ -55,18 +56,24 @@ impl Transaction<'_, '_> {
         let Some(kept) = record::get::<EventRecord>(self.working, &key)? else {
             return Ok(Receipt::Unknown);
         };
-        let Disposition::Unreadable(was) = kept.disposition else {
-            return Ok(Receipt::Duplicate);
-        };
-        let record = EventRecord {
-            disposition: Disposition::Ignored(Reason::Dismissed {
-                by: by.clone(),
-                was,
-            }),
-            ..kept
+        let record = match kept.disposition {
+            Disposition::Unreadable(was) => {
+                self.working.delete(key::unread(scope, event));
+                EventRecord {
+                    disposition: Disposition::Ignored(Reason::Dismissed {
+                        by: by.clone(),
+                        was,
+                    }),
+                    ..kept
+                }
+            }
+            Disposition::Parked(_) => EventRecord {
+                noted: Some(by.clone()),
+                ..kept
+            },
+            Disposition::Applied(_) | Disposition::Ignored(_) => return Ok(Receipt::Duplicate),
         };
         record::put(self.working, key, &record)?;
-        self.working.delete(key::unread(scope, event));
         Ok(Receipt::Done)
     }
 
@@ -117,6 +124,7 @@ impl Transaction<'_, '_> {
             disposition,
             raw: delivery.raw.clone(),
             livemode: delivery.livemode,
+            noted: None,
         };
         record::put(self.working, key, &record)?;
         Ok(receipt)

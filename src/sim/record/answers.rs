@@ -79,6 +79,7 @@ fn payment(kind: &str, payment: &Payment) -> Value {
     }
     json!({
         "object": "invoice_payment",
+        "id": payment.id,
         "invoice": payment.invoice,
         "payment": { "payment_intent": payment.payment_intent, "charge": payment.charge },
     })
@@ -227,7 +228,7 @@ mod tests {
             json!({ "object": "list", "subscription": "sub_1", "shown_at": NOW.s() + 5, "data": [item, metered] }),
             json!({ "object": "list", "subscription": "sub_1", "data": [item] }),
             json!({ "object": "charge", "id": "ch_1", "payment_intent": "pi_1" }),
-            json!({ "object": "invoice_payment", "invoice": "in_1", "payment": { "payment_intent": "pi_1" } }),
+            json!({ "object": "invoice_payment", "id": "inpay_1", "invoice": "in_1", "payment": { "payment_intent": "pi_1" } }),
             json!({
                 "object": "invoice", "id": "in_1", "status": "paid", "billing_reason": "subscription_cycle",
                 "created": NOW.s() - 60, "customer": "cus_1", "customer_email": "ada@example.com",

@@ -190,6 +190,7 @@ fn link_of(charge: &Json<'_>) -> Result<Payment, String> {
         invoice: id("invoice").map(Into::into),
         payment_intent: id("payment_intent").map(Into::into),
         charge: Some(id("id").ok_or("a looked-up charge needs `id`")?.into()),
+        id: None,
     };
     if payment.invoice.is_none() && payment.payment_intent.is_none() {
         return Err("a look-up: the charge names neither a payment nor an invoice".to_owned());

@@ -71,6 +71,18 @@ pub enum BackupError {
         /// The file that should have been written.
         path: PathBuf,
     },
+    /// It would lie in what it is a copy of.
+    #[error(
+        "{} lies in the data directory {}\n  hint: a backup there is lost with what it should bring back; name a file on \
+         another disk",
+        path.display(), data_dir.display()
+    )]
+    Inside {
+        /// The file that should have been written.
+        path: PathBuf,
+        /// The data directory.
+        data_dir: PathBuf,
+    },
     /// It is not what this program writes.
     #[error(
         "{} is no backup of keyward\n  hint: `keyward backup` writes one; a history from `keyward export` is none",
@@ -159,6 +171,7 @@ impl BackupError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Exists { .. } => "exists",
+            Self::Inside { .. } => "inside",
             Self::Foreign { .. } => "foreign",
             Self::Unreadable { .. } => "unreadable",
             Self::Newer { .. } => "newer",

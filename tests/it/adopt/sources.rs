@@ -77,6 +77,33 @@ async fn a_key_that_another_source_sold_is_not_without_payment() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_is_younger_than_stripe_s_lists_is_judged_by_the_next_look() {
+    let shop = Shop::of(2).await;
+    let label = Some("Stripe sub sub_soon");
+    let key = shop.fake.made_elsewhere("app_test", label, None, 1);
+    let app = shop.server().await;
+    let looks = || {
+        ["adopt", "audit"].map(|command| {
+            let report = app.ask(&[command, "--reads-per-s", "0"]);
+            assert_eq!(rows(&report, "sub_gone").len(), 1, "{report:#}");
+            rows(&report, "sub_soon")
+        })
+    };
+    let sold = |hours| {
+        let hours = chrono::TimeDelta::hours(hours);
+        shop.fake.third_hand(&key, |kept| kept.created_at += hours);
+    };
+    sold(1);
+    assert_eq!(looks(), [vec![], vec![]]);
+    sold(-1);
+    let told = [(
+        "stripe/sub_soon".to_owned(),
+        "key_without_payment".to_owned(),
+    )];
+    assert_eq!(looks(), [told.to_vec(), told.to_vec()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_of_a_connected_account_s_purchase_is_known() {
     let shop = Shop::of(5).await;
     let app = shop.server_as("connect = \"accept\"\n", "").await;

@@ -59,6 +59,76 @@ fn daily(place: &Place) -> Schedule {
 }
 
 #[test]
+fn a_folder_whose_disk_is_gone_is_told_and_backups_go_on() {
+    let place = Place::with(CONFIG);
+    place.fill(STORY, willing);
+    let (_writer, _reader, backups) = opened(&place);
+    let schedule = daily(&place);
+    let day = 24 * 60;
+    let step = |n: i64| {
+        backups.look(&schedule, at(n * day));
+        backups.by_schedule(&schedule, at(n * day), &|_| true);
+        backups.look(&schedule, at(n * day));
+    };
+    step(0);
+    step(1);
+    assert_eq!(backups.status().lost, None);
+    let away = place.path("away");
+    std::fs::rename(&schedule.folder, &away).unwrap();
+    step(2);
+    let status = backups.status();
+    assert_eq!(status.lost.as_ref().map(|l| l.files.len()), Some(2));
+    assert_eq!(status.failed, None, "it is made all the same");
+    assert_eq!(listed(&schedule.folder).len(), 1);
+    assert_eq!(
+        BackupStatus::read(&place.path("data")).lost,
+        status.lost,
+        "a restart forgets nothing"
+    );
+    // The disk is back, and what is on it is among the own ones again.
+    for name in listed(&away) {
+        std::fs::rename(away.join(&name), schedule.folder.join(&name)).unwrap();
+    }
+    backups.look(&schedule, at(2 * day + 1));
+    assert_eq!(backups.status().lost, None);
+    step(3);
+    assert_eq!(listed(&schedule.folder).len(), 2, "they are rotated again");
+    // It never comes back: as many new ones end it.
+    std::fs::remove_dir_all(&schedule.folder).unwrap();
+    step(4);
+    assert!(backups.status().lost.is_some());
+    step(5);
+    assert_eq!(backups.status().lost, None);
+}
+
+#[test]
+fn a_backup_in_the_data_directory_is_refused() {
+    let place = Place::with(CONFIG);
+    place.fill(STORY, willing);
+    std::fs::create_dir(place.path("data/deeper")).unwrap();
+    std::os::unix::fs::symlink(place.path("data"), place.path("linked")).unwrap();
+    for target in [
+        "data/one.backup",
+        "data/deeper/one.backup",
+        "linked/one.backup",
+        "./data/../data/one.backup",
+    ] {
+        let said = place.run(&["backup", target]);
+        assert_eq!(said.code, Some(1), "{target}: {said}");
+        assert!(said.err.contains("lies in the data directory"), "{said}");
+    }
+    assert_eq!(place.run(&["backup", "one.backup"]).code, Some(0));
+    let config = format!("{CONFIG}[backup]\npath = \"./data/backups\"\n");
+    std::fs::write(place.path("keyward.toml"), config).unwrap();
+    let checked = place.run(&["check"]);
+    assert_eq!(checked.code, Some(1), "{checked}");
+    assert!(
+        checked.err.contains("backups in the data directory"),
+        "{checked}"
+    );
+}
+
+#[test]
 fn backups_by_schedule_are_proven_rotated_and_told() {
     let place = Place::with(CONFIG);
     place.fill(STORY, willing);

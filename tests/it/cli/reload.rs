@@ -70,6 +70,49 @@ fn plans_come_into_force_and_mistakes_do_not() {
 }
 
 #[test]
+fn a_person_orders_it_and_is_answered() {
+    let place = Place::with(&config());
+    let none = place.run(&["reload"]);
+    assert_eq!(none.code, Some(1), "{none}");
+    assert!(none.err.contains("no server runs"), "{none}");
+    place.fill(&["onetime-metadata-plan"], willing);
+    let server = Server::start(&place, &[]);
+    let same = place.run(&["reload"]);
+    assert_eq!(same.code, Some(0), "{same}");
+    assert!(same.out.contains("are those in force"), "{same}");
+    write(
+        &place,
+        &config()
+            .replace("127.0.0.1:0", "127.0.0.1:1")
+            .replace("devices = 3", "devices = 2"),
+    );
+    let changed = place.run(&["reload", "--json"]);
+    assert_eq!(changed.code, Some(0), "{changed}");
+    let reloaded = changed.json();
+    assert_eq!(
+        (&reloaded["revision"], &reloaded["restart"]),
+        (&true.into(), &serde_json::json!(["listen"])),
+        "{changed}"
+    );
+    // A mistake is shown as `check` shows it, and changes nothing.
+    write(&place, &config().replace("devices = 3", "devices = -3"));
+    let wrong = place.run(&["reload"]);
+    assert_eq!(wrong.code, Some(1), "{wrong}");
+    assert!(wrong.err.contains("keyward.toml:"), "{wrong}");
+    // What only the server sees is its answer.
+    let needs = config().replace("${STRIPE_WEBHOOK_SECRET}", "${STRIPE_NEW_SECRET}");
+    write(&place, &needs);
+    let unset = place.run(&["reload"]);
+    assert_eq!(unset.code, Some(1), "{unset}");
+    assert!(
+        unset.err.contains("STRIPE_NEW_SECRET") && unset.err.contains("stays in force"),
+        "{unset}"
+    );
+    server.signal("-TERM");
+    assert_eq!(server.end().code, Some(0));
+}
+
+#[test]
 fn a_purchase_that_sold_nothing_is_fulfilled_when_the_config_learns_its_price() {
     let place = Place::with(&config().replace("name = \"addon\"", "name = \"other\""));
     place.fill(&["onetime-metadata-plan"], willing);

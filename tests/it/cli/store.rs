@@ -51,6 +51,35 @@ fn a_purchase_is_shown() {
 }
 
 #[test]
+fn an_event_that_waited_long_is_settled_by_a_note() {
+    let place = filled();
+    let parked = || {
+        let rows = place.run(&["attention", "--json"]).json();
+        let of_cause = |row: &&serde_json::Value| row["cause"] == "parked";
+        rows.as_array()
+            .unwrap()
+            .iter()
+            .filter(of_cause)
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    let rows = parked();
+    assert!(!rows.is_empty());
+    for row in rows {
+        let settle = row["settle"].as_str().unwrap().replace('…', "ours");
+        let command: Vec<&str> = settle.split(' ').skip(1).collect();
+        let event = command[1].rsplit('/').next().unwrap();
+        let why = place.run(&["why", event]);
+        assert!(why.err.contains("waits for its purchase"), "{why}");
+        let noted = place.run(&command);
+        assert_eq!(noted.code, Some(0), "{settle}: {noted}");
+    }
+    assert_eq!(parked(), [] as [serde_json::Value; 0]);
+    let listed = place.run(&["events", "--parked"]);
+    assert!(listed.out.contains("looked at it (ours)"), "{listed}");
+}
+
+#[test]
 fn events_are_listed_with_what_became_of_them() {
     let place = filled();
     let mut listed = place.run(&["events"]);

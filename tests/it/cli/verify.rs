@@ -82,6 +82,7 @@ fn indexes_are_held_against_records_both_ways_and_mended() {
         batch.put(key::attempt(&machine, 1), vec![0; 8]);
         // An unread event without its entry, and entries of one that was read and of none.
         let unread = EventRecord {
+            noted: None,
             kind: "invoice.paid".to_owned(),
             created: at,
             received: at,

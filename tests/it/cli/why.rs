@@ -39,6 +39,32 @@ fn any_id_leads_to_its_purchase() {
         ("re_RefundFull01", "stripe/cs_live_RefundFull01"),
         ("dp_DisputeOpen01", "stripe/cs_live_DisputeOpen01"),
         ("si_CancelAtPeriodEnd01", "stripe/sub_CancelAtPeriodEnd01"),
+        // What a renewal's events carry.
+        (
+            "inpay_FailingStaysPastDue02",
+            "stripe/sub_FailingStaysPastDue01",
+        ),
+        (
+            "il_FailingStaysPastDue02_1",
+            "stripe/sub_FailingStaysPastDue01",
+        ),
+        // Labels, as the license service shows them.
+        (
+            "Stripe sub sub_FailingStaysPastDue01",
+            "stripe/sub_FailingStaysPastDue01",
+        ),
+        (
+            "Stripe sub sub_FailingStaysPastDue01 #2",
+            "stripe/sub_FailingStaysPastDue01",
+        ),
+        (
+            "Stripe session cs_live_RefundFull01",
+            "stripe/cs_live_RefundFull01",
+        ),
+        (
+            "sub_sub_FailingStaysPastDue01",
+            "stripe/sub_FailingStaysPastDue01",
+        ),
         // The name of an action, and a key as somebody reads it out.
         (
             "stripe/cs_live_RefundFull01#1",
@@ -48,6 +74,18 @@ fn any_id_leads_to_its_purchase() {
     ] {
         assert_eq!(why(&place, &[text])["machine"], machine, "{text}");
     }
+}
+
+#[test]
+fn a_charge_that_no_event_named_is_asked_for_by_its_payment() {
+    let place = filled();
+    for args in [["why", "ch_Renewal"], ["find", "ch_Renewal"]] {
+        let said = place.run(&args);
+        assert_eq!(said.code, Some(1), "{said}");
+        assert!(said.err.contains("`pi_…`"), "{said}");
+    }
+    let label = place.run(&["why", "Stripe sub sub_Nobody"]);
+    assert_eq!(label.code, Some(1), "{label}");
 }
 
 #[test]
@@ -219,4 +257,54 @@ fn what_was_done_after_the_instant_is_not_there_yet() {
     let ahead = why(&place, &["cs_live_RefundFull01", "--at", "2099-01-01"]);
     assert_eq!(kinds(&ahead), kinds(&today), "{ahead:#}");
     assert_eq!(ahead["next"], json!([]), "{ahead:#}");
+}
+
+#[test]
+fn before_a_purchase_nothing_was_known_of_it() {
+    let place = filled();
+    let early = place.run(&["why", LAPSED, "--at", "2020-01-01"]);
+    assert_eq!(early.code, Some(0), "{early}");
+    assert!(
+        early
+            .out
+            .contains("nothing was known of it then: its first event"),
+        "{early}"
+    );
+    assert!(!early.out.contains("sells no license"), "{early}");
+    let page = why(&place, &[LAPSED, "--at", "2020-01-01"]);
+    assert_eq!(page["for_customer"], "This purchase had not been made yet.");
+    assert!(page["begins"]["event"].is_string(), "{page:#}");
+    assert!(why(&place, &[LAPSED])["begins"].is_null());
+    // The same by what was heard.
+    let unheard = why(&place, &[LAPSED, "--known-at", "2020-01-01"]);
+    assert_eq!(
+        unheard["for_customer"],
+        "This purchase had not been made yet."
+    );
+}
+
+#[test]
+fn a_customer_hears_nothing_of_what_they_bought_later() {
+    let place = Place::with(CONFIG);
+    place.fill(&["resubscribe-after-refund"], willing);
+    let of = |at: &str| place.run(&["why", "ada@example.com", "--for-customer", "--at", at]);
+    // The first was refunded in January; they came back in February.
+    let between = of("2026-01-25");
+    assert_eq!(between.code, Some(0), "{between}");
+    assert_eq!(between.out.lines().count(), 1, "{between}");
+    assert!(between.out.contains("refunded"), "{between}");
+    let before = of("2020-01-01");
+    assert!(before.out.contains("had not been made yet"), "{before}");
+    assert_eq!(of("2026-02-10").out.lines().count(), 2, "both by then");
+}
+
+#[test]
+fn nobody_knows_what_will_be_known() {
+    let place = filled();
+    let said = place.run(&["why", LAPSED, "--known-at", "2999-01-01"]);
+    assert_eq!(said.code, Some(1), "{said}");
+    assert!(said.err.contains("yet to come"), "{said}");
+    let bare = place.run(&["why", LAPSED, "--at", "5"]);
+    assert_eq!(bare.code, Some(1), "{bare}");
+    assert!(bare.err.contains("5d"), "{bare}");
 }

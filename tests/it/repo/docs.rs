@@ -66,7 +66,7 @@ fn named(text: &str) -> Vec<(usize, String)> {
 }
 
 /// A line's words as a shell has them, without a comment.
-fn words(line: &str) -> Vec<String> {
+pub(super) fn words(line: &str) -> Vec<String> {
     let line = line.split(" #").next().unwrap_or_default();
     let pieces = line.split(['"', '\'']).enumerate();
     pieces

@@ -6,4 +6,5 @@ mod docs;
 pub(crate) mod files;
 mod names;
 mod rules;
+mod sentences;
 mod tidy;

@@ -93,3 +93,24 @@ async fn what_cannot_be_read_waits_for_a_person_until_each_is_settled() {
     assert_eq!(reread("dismissed"), 3);
     assert_eq!(app.ask(&["verify"])["wrong"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_waits_is_noted_and_still_finds_its_purchase() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let app = TestApp::start(Setup::with(&fake)).await;
+    app.door().event(&refund("Late1", next_s())).await;
+    let parked = |app: &TestApp| app.events()["evt_refund_Late1"].clone();
+    assert_eq!(parked(&app)["disposition"], "parked", "{}", parked(&app));
+    let noted = app.ask(&["note", "evt_refund_Late1", "--reason", "another shop's"]);
+    assert_eq!(noted["events"][0], "stripe/evt_refund_Late1", "{noted}");
+    let kept = parked(&app);
+    assert_eq!(kept["disposition"], "parked", "{kept}");
+    assert!(
+        kept["noted"].as_str().unwrap().contains("another shop's"),
+        "{kept}"
+    );
+    app.door().event(&one_time("Late1", next_s())).await;
+    let claimed = parked(&app);
+    assert_eq!(claimed["disposition"], "applied", "{claimed}");
+    assert_eq!(app.ask(&["verify"])["wrong"], json!([]));
+}

@@ -36,6 +36,9 @@ pub struct EventView {
     /// How often Stripe was asked for what it waits for and knew no link; absent where nobody asks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub looked_up: Option<u32>,
+    /// Who looked at it while it waited, and why it may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub noted: Option<String>,
     /// Why it changes nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -54,6 +57,7 @@ impl EventView {
             waits_for: Vec::new(),
             age_s: None,
             looked_up: None,
+            noted: record.noted.as_ref().map(ToString::to_string),
             reason: None,
         };
         match &record.disposition {

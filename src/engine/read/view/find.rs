@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{machine, machines, walk};
-use crate::domain::fact::{Fact, FactBody, Item};
-use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
+use crate::domain::fact::{Bought, Fact, FactBody, Item};
+use crate::domain::id::{CustomerId, EventId, ItemId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
@@ -34,16 +34,10 @@ pub fn find(
     {
         return Ok(vec![id]);
     }
-    let mut linked = BTreeSet::new();
-    for scope in scopes {
-        if let Some(id) = crate::engine::route::lookup(&Committed(reader), scope, text)? {
-            linked.insert(id);
-            continue;
-        }
-        let record: Option<EventRecord> =
-            record::get(&Committed(reader), &key::event(scope, &EventId::from(text)))?;
-        if let Some(Disposition::Applied(Some(id))) = record.map(|r| r.disposition) {
-            linked.insert(id);
+    let mut linked = linked(reader, scopes, text)?;
+    if linked.is_empty() {
+        for id in ids_in_label(text) {
+            linked.extend(self::linked(reader, scopes, id)?);
         }
     }
     if !linked.is_empty() {
@@ -59,6 +53,40 @@ pub fn find(
         found.len() < max
     })?;
     Ok(found)
+}
+
+/// The machines that an id is linked to.
+fn linked(
+    reader: &dyn Read,
+    scopes: &[Scope],
+    id: &str,
+) -> Result<BTreeSet<MachineId>, RecordError> {
+    let mut linked = BTreeSet::new();
+    for scope in scopes {
+        if let Some(machine) = crate::engine::route::lookup(&Committed(reader), scope, id)? {
+            linked.insert(machine);
+            continue;
+        }
+        let record: Option<EventRecord> =
+            record::get(&Committed(reader), &key::event(scope, &EventId::from(id)))?;
+        if let Some(Disposition::Applied(Some(machine))) = record.map(|r| r.disposition) {
+            linked.insert(machine);
+        }
+    }
+    Ok(linked)
+}
+
+/// The ids that a license's label may name: ours (`Stripe sub sub_1 #2`), the guides' (`sub_sub_1`), a vendor's own
+/// (`order cs_1`). An address has an `@`, and is no label.
+fn ids_in_label(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split_whitespace();
+    let words = words.filter(|word| word.contains('_') && !word.contains('@'));
+    words.map(|word| {
+        let doubled = word
+            .strip_prefix("sub_")
+            .filter(|id| id.starts_with("sub_"));
+        doubled.unwrap_or(word)
+    })
 }
 
 /// More than this many hits are not listed for a person: the text is not telling enough.
@@ -127,23 +155,28 @@ fn is_of_account(scope: &Scope, text: &str) -> bool {
     account.is_some_and(|a| a.as_str() == text || scope.to_string() == text)
 }
 
-/// Whether a fact is of an object, also of one by which no purchase is linked: a refund, a dispute, an item.
+/// Whether a fact is of an object, also of one by which no purchase is linked: what a person asks by once in a while is
+/// looked for, so that it costs no entry with each event.
 fn is_about(fact: &Fact, id: &str) -> bool {
     if fact.names().iter().any(|name| name.as_str() == id) {
         return true;
     }
-    let is = |item: &Item| item.id.as_ref().is_some_and(|i| i.as_str() == id);
+    let is_item = |item: Option<&ItemId>| item.is_some_and(|i| i.as_str() == id);
+    let is_shown = |items: &[Item]| items.iter().any(|i| is_item(i.id.as_ref()));
+    let is_bought = |lines: &[Bought]| lines.iter().any(|l| l.line.as_deref() == Some(id));
     match &fact.body {
         FactBody::Refund(refund) => refund.id.as_str() == id,
         FactBody::Dispute(dispute) => dispute.id.as_str() == id,
-        FactBody::Subscription(shown) => shown.items.iter().any(is),
-        FactBody::Items(shown) => shown.items.iter().any(is),
-        FactBody::Session(_)
-        | FactBody::Invoice(_)
-        | FactBody::Payment(_)
-        | FactBody::Charge(_)
-        | FactBody::FraudWarning(_)
-        | FactBody::Decision(_)
-        | FactBody::LineItems(_) => false,
+        FactBody::Charge(charge) => charge.refunds.iter().any(|r| r.id.as_str() == id),
+        FactBody::Subscription(shown) => is_shown(&shown.items),
+        FactBody::Items(shown) => is_shown(&shown.items),
+        FactBody::Invoice(invoice) => {
+            let lines = &mut invoice.lines.iter();
+            lines.any(|l| l.id.as_deref() == Some(id) || is_item(l.item.as_ref()))
+        }
+        FactBody::Payment(payment) => payment.id.as_ref().is_some_and(|i| i.as_str() == id),
+        FactBody::Session(session) => is_bought(&session.line_items),
+        FactBody::LineItems(listed) => is_bought(&listed.lines),
+        FactBody::FraudWarning(_) | FactBody::Decision(_) => false,
     }
 }

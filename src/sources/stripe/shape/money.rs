@@ -16,6 +16,7 @@ pub(in super::super) fn invoice_payment(object: &Json<'_>) -> Result<Payment, Re
         invoice: reference(object.get("invoice")),
         payment_intent: reference(paid_by.get("payment_intent")),
         charge: reference(paid_by.get("charge")),
+        id: reference(object.get("id")),
     };
     match payment {
         Payment { invoice: None, .. } => Err(Reason::unreadable(
@@ -42,6 +43,7 @@ pub(in super::super) fn payment_intent(object: &Json<'_>) -> Result<Payment, Rea
         invoice: reference(object.get("invoice")),
         payment_intent: Some(own_id(object)?),
         charge: reference(object.get("latest_charge")).or_else(|| reference(succeeded)),
+        id: None,
     };
     if payment.invoice.is_none() && payment.charge.is_none() {
         return Err(NoUse::LinksNothing.into());

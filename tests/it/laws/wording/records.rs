@@ -27,6 +27,7 @@ fn no_event_s_record_holds_our_reason() {
     ];
     for reason in reasons.into_iter().chain(uses) {
         let record = EventRecord {
+            noted: None,
             kind: "invoice.paid".to_owned(),
             created: NOW,
             received: NOW,

@@ -1,0 +1,44 @@
+//! The config, read again by the server that runs: on a person's word, as on SIGHUP.
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use super::failure::Failure;
+use super::response::Response;
+
+/// What a reload changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// The file, as the server names it.
+    pub file: String,
+    /// Whether plans and policies are a new revision.
+    pub revision: bool,
+    /// What differs and needs a restart.
+    pub restart: Vec<String>,
+    /// What is unwise in the file, and what mail templates have wrong.
+    pub warnings: Vec<String>,
+}
+
+/// Where a server takes the order to read its config again; each brings the way for its answer.
+pub type ReloadOrders = mpsc::Sender<oneshot::Sender<Result<Reloaded, Failure>>>;
+
+pub(super) async fn reload(orders: Option<&ReloadOrders>) -> Result<Response, Failure> {
+    let Some(orders) = orders else {
+        return Err(no_server());
+    };
+    let (answer, answered) = oneshot::channel();
+    let stopping = || Failure::ours("the server is stopping: nothing was loaded");
+    orders.send(answer).await.map_err(|_| stopping())?;
+    answered
+        .await
+        .map_err(|_| stopping())?
+        .map(Response::Reloaded)
+}
+
+/// Without a server there is nothing to load it into.
+#[must_use]
+pub fn no_server() -> Failure {
+    Failure::input("no server runs that could load the config").hint(
+        "`keyward serve` reads it when it starts, and `keyward check` says what is wrong with it",
+    )
+}
