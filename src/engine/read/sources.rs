@@ -1,18 +1,17 @@
 //! The sources that the store knows, beside those that a config names: a name is part of every purchase's id.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::view;
 use crate::domain::id::SourceName;
 use crate::domain::words::counted;
 use crate::engine::record::RecordError;
-use crate::engine::record::key::Table;
+use crate::engine::record::key::{self, Table};
 use crate::engine::record::server::license_services;
-use crate::store::{Direction, KeyRange, Read};
-
-/// Keys that are counted in one read.
-const KEYS_MAX: usize = 1_000;
+use crate::store::{KeyRange, Read};
 
 /// How a config's sources differ from the store's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,16 +88,21 @@ pub fn change(reader: &dyn Read, named: &[SourceName]) -> Result<SourceChange, R
         // A store of a version that did not note it.
         None => true,
     };
-    let have_purchases = with_purchases(reader)?;
-    let mut change = SourceChange::default();
-    for source in have_purchases.iter().filter(|s| !named.contains(s)) {
-        let purchases = purchases(reader, source)?;
-        let source = source.clone();
-        change.gone.push(GoneSource { source, purchases });
-    }
+    let have_purchases = purchases(reader)?;
+    let gone = have_purchases
+        .iter()
+        .filter(|(source, _)| !named.contains(source));
+    let gone = gone.map(|(source, purchases)| GoneSource {
+        source: source.clone(),
+        purchases: *purchases,
+    });
+    let mut change = SourceChange {
+        gone: gone.collect(),
+        renamed: None,
+    };
     let is_new = |source: &&SourceName| {
         let noted = at_last_start.is_some() && had(source);
-        !noted && !have_purchases.contains(source)
+        !noted && !have_purchases.contains_key(*source)
     };
     let was = change.gone.iter().find(|gone| had(&gone.source));
     if let Some((was, is)) = was.zip(named.iter().find(is_new)) {
@@ -110,37 +114,19 @@ pub fn change(reader: &dyn Read, named: &[SourceName]) -> Result<SourceChange, R
     Ok(change)
 }
 
-fn prefix(source: &str) -> Vec<u8> {
-    [&[Table::Machine as u8], source.as_bytes()].concat()
-}
-
-/// Each source that has a purchase. One read for each.
-fn with_purchases(reader: &dyn Read) -> Result<Vec<SourceName>, RecordError> {
-    let mut range = KeyRange::prefix(&prefix(""));
-    let mut found = Vec::new();
-    loop {
-        let first = reader.range(&range, Direction::Forward, 1)?;
-        let Some((entry, _)) = first.first() else {
-            return Ok(found);
-        };
-        let name = entry[1..].split(|byte| *byte == b'/').next();
-        let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
-        // A slash follows a source's name in every id: what is behind it is the next source's.
-        range.start = [prefix(&name).as_slice(), &[b'/' + 1]].concat();
-        found.push(SourceName::from(name.as_str()));
-    }
-}
-
-/// How many purchases a source has.
-fn purchases(reader: &dyn Read, source: &SourceName) -> Result<u64, RecordError> {
-    let mut range = KeyRange::prefix(&prefix(&format!("{source}/")));
-    let mut count = 0;
-    loop {
-        let entries = reader.range(&range, Direction::Forward, KEYS_MAX)?;
-        count += entries.len() as u64;
-        match entries.last().filter(|_| entries.len() == KEYS_MAX) {
-            Some((last, _)) => range.start = [last.as_slice(), &[0]].concat(),
-            None => return Ok(count),
-        }
-    }
+/// How many purchases each source has, of those that have any. Keys of purchases lie in the order in which they came, so all of
+/// them are looked at.
+fn purchases(reader: &dyn Read) -> Result<BTreeMap<SourceName, u64>, RecordError> {
+    let mut found: BTreeMap<SourceName, u64> = BTreeMap::new();
+    view::walk(
+        reader,
+        KeyRange::prefix(&[Table::Machine as u8]),
+        |entry, _| {
+            if let Some(machine) = key::machine_of(entry) {
+                *found.entry(machine.scope().source().clone()).or_default() += 1;
+            }
+            Ok(true)
+        },
+    )?;
+    Ok(found)
 }
