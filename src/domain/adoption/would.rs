@@ -76,6 +76,30 @@ impl Judged {
     }
 }
 
+impl Judged {
+    /// What is said of one whose key ends too early.
+    fn too_early(&self) -> &'static str {
+        match self.remark {
+            Some(Remark::Suspended) => {
+                "link the key; it is paid and suspended at the license service, and lifting that waits for your yes"
+            }
+            Some(Remark::InGrace) => {
+                "link the key; a payment failed, and it ended with what was paid for: extending it until the grace ends waits for your yes"
+            }
+            Some(
+                Remark::TakenIn
+                | Remark::Unpaid
+                | Remark::NoCheckout
+                | Remark::OfAccount
+                | Remark::EndGivenUp,
+            )
+            | None => {
+                "link the key; it ends before what was paid for, and its extension waits for your yes"
+            }
+        }
+    }
+}
+
 impl Sentence for Judged {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (found, bought) = self.keys;
@@ -90,15 +114,7 @@ impl Sentence for Judged {
                 f.write_str("take in what it paid before it was heard of here; its key is linked")?
             }
             Class::Linked => f.write_str("link the key; nothing else")?,
-            Class::LinkedEndsTooEarly if self.remark == Some(Remark::Suspended) => f.write_str(
-                "link the key; it is paid and suspended at the license service, and lifting that waits for your yes",
-            )?,
-            Class::LinkedEndsTooEarly if self.remark == Some(Remark::InGrace) => f.write_str(
-                "link the key; a payment failed, and it ended with what was paid for: extending it until the grace ends waits for your yes",
-            )?,
-            Class::LinkedEndsTooEarly => f.write_str(
-                "link the key; it ends before what was paid for, and its extension waits for your yes",
-            )?,
+            Class::LinkedEndsTooEarly => f.write_str(self.too_early())?,
             Class::PaidWithoutKey | Class::Suggested if self.remark == Some(Remark::TakenIn) => f.write_str(
                 "nothing more: it is taken in, and has no key yet; `keyward held` and `keyward show` say what its key waits for",
             )?,

@@ -3,15 +3,18 @@
 
 use std::process::Command;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use keyward::clock::Clock;
-use serde_json::Value;
 
 use super::apply::{report, run};
 use super::repair::again;
-use super::shop::{Customer, Labelled, Life, Shop};
+use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::{TestApp, binary};
 use crate::support::wait::{PATIENCE, until};
+
+fn in_days(days: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp(Clock::Wall.now().s() + days * DAY_S, 0)
+}
 
 /// The shop, taken in, with the ended purchase.
 async fn taken_in() -> (Shop, TestApp, Customer) {
@@ -23,7 +26,7 @@ async fn taken_in() -> (Shop, TestApp, Customer) {
     };
     let (old, like) = (of(Life::Over), of(Life::Runs));
     shop.fake.third_hand(old.key.as_deref().unwrap(), |l| {
-        l.expires_at = Some(Utc::now() + TimeDelta::days(20));
+        l.expires_at = in_days(20);
     });
     let (subscription, invoice) = again(&old, &like, Clock::Wall.now().s());
     shop.stripe.add("/v1/subscriptions", [subscription]);
@@ -51,14 +54,10 @@ async fn goes_on(shop: &Shop, app: &TestApp, old: &Customer) {
         async || {
             let page = app.ask(&["show", "stripe/sub_newer"]);
             let license = &page["licenses"][0];
-            let works = license["key"] == Value::from(key.as_str()) && license["status"] == "live";
+            let works = license["key"] == key.as_str() && license["status"] == "live";
             let all = shop.fake.licenses();
             let there = all.into_iter().find(|l| l.license_key == key).unwrap();
-            (works
-                && there
-                    .expires_at
-                    .is_some_and(|end| end > Utc::now() + TimeDelta::days(15)))
-            .then_some(())
+            (works && there.expires_at.is_some_and(|end| Some(end) > in_days(15))).then_some(())
         },
     )
     .await;

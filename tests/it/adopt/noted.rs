@@ -242,7 +242,7 @@ async fn the_key_of_a_price_that_no_plan_names_is_noted_until_one_does() {
         PATIENCE,
         async || {
             let page = app.ask(&["show", &foreign.machine()]);
-            (page["licenses"][0]["key"] == Value::from(key.as_str())).then_some(())
+            (page["licenses"][0]["key"] == key.as_str()).then_some(())
         },
     )
     .await;
