@@ -96,7 +96,8 @@ pub struct Action {
     /// How far the refusal goes with which the last attempt was answered.
     #[n(16)]
     pub refused: Option<RefusalScope>,
-    /// Since when it is held; `None`: it never was, or was by a version that did not keep it.
+    /// Since when it is held, or, of one that was let go, since when it is not; `None`: it never was, or was by a version that
+    /// did not keep it.
     #[n(17)]
     pub held_at: Option<Timestamp>,
     /// Whether the new end that it sets was an earlier one when it was decided; `None`: it was not, or it sets none. The
@@ -188,6 +189,18 @@ impl Action {
     /// Holds it back.
     pub fn hold(&mut self, hold: Hold, now: Timestamp) {
         (self.outcome, self.held, self.held_at) = (ActionOutcome::Held, Some(hold), Some(now));
+    }
+
+    /// Lets it go ahead now.
+    pub fn let_go(&mut self, now: Timestamp) {
+        (self.outcome, self.held, self.held_at) = (ActionOutcome::Pending, None, Some(now));
+        self.due = now;
+    }
+
+    /// Since when it waits for nothing but its service: since it was decided, or let go.
+    #[must_use]
+    pub fn set_out_at(&self) -> Timestamp {
+        self.held_at.map_or(self.at, |at| at.max(self.at))
     }
 
     /// Notes what a person said of it.

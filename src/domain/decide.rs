@@ -241,7 +241,7 @@ fn release(machine: &mut Machine, world: &DecisionContext<'_>) {
         .filter(|a| a.outcome == ActionOutcome::Held)
     {
         if matches!(action.held, Some(Hold::TimeNotTrusted(_))) {
-            (action.outcome, action.held, action.due) = (ActionOutcome::Pending, None, world.now);
+            action.let_go(world.now);
         }
     }
 }

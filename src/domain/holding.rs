@@ -220,8 +220,7 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
                 (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
             }
             _ if action.act.creates() && others_acted => {
-                (action.outcome, action.held, action.due) =
-                    (ActionOutcome::Pending, None, world.now);
+                action.let_go(world.now);
                 action.phase = CreatePhase::Look {
                     since: world.now,
                     absent: 1,
@@ -244,8 +243,7 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
                 | Hold::Adoption,
             )
             | None => {
-                (action.outcome, action.held, action.due) =
-                    (ActionOutcome::Pending, None, world.now);
+                action.let_go(world.now);
             }
         }
     }

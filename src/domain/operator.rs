@@ -173,7 +173,7 @@ fn release(action: &mut Action, now: Timestamp) {
         // Else it would be held again at once.
         action.cleared = Some(Cleared::Decision);
     }
-    (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
+    action.let_go(now);
 }
 
 /// Lets go what is held.
@@ -186,7 +186,7 @@ fn approve(action: &mut Action, now: Timestamp) {
             any_age: true,
         };
     }
-    (action.outcome, action.due, action.held) = (ActionOutcome::Pending, now, None);
+    action.let_go(now);
 }
 
 /// Whether an action is held by itself: a person, or time that cannot be trusted.

@@ -18,7 +18,7 @@ pub(super) fn let_pass(machine: &mut Machine, wanted: &[Difference], now: Timest
         let waits = machine.actions.iter_mut();
         let mut waits = waits.filter(|a| a.outcome == ActionOutcome::Held && is_passed(&a.held));
         if let Some(action) = waits.find(|a| difference.is(a)) {
-            (action.outcome, action.held, action.due) = (ActionOutcome::Pending, None, now);
+            action.let_go(now);
             action.cleared = Some(Cleared::Decision);
         }
     }

@@ -64,6 +64,10 @@ pub(in crate::domain) fn gives_margin(
     };
     of_paid(machine, due, action.license).is_some_and(|(seat, grant)| {
         let lengthens = until.is_none_or(|until| grant.expires_at.is_some_and(|ends| ends < until));
-        lengthens && matches!(seat.want, Want::Live { until: due } if due == until)
+        // What had ended before it was taken in waits for a yes, as the look at it said.
+        let worked = machine
+            .adopted_at
+            .is_none_or(|at| grant.expires_at.is_none_or(|ends| ends > at));
+        lengthens && worked && matches!(seat.want, Want::Live { until: due } if due == until)
     })
 }

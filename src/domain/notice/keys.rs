@@ -1,6 +1,6 @@
 //! Keys that are to be mailed, and keys that are late.
 
-use super::{About, DueNotice, Notice, NoticeKind, Skipped};
+use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Skipped};
 use crate::domain::action::{Action, ActionOutcome, GrantStatus};
 use crate::domain::context::Situation;
 use crate::domain::entitlement::SeatDue;
@@ -29,7 +29,8 @@ impl Situation<'_> {
             .machine
             .grants
             .iter()
-            .filter(|g| !g.adopted && !g.moved_in && g.service_move.is_none())
+            .filter(|g| !g.adopted || self.is_promised(g))
+            .filter(|g| !g.moved_in && g.service_move.is_none())
             .filter(|g| !carried(g.number))
             .collect();
         let Some(first) = fresh.iter().map(|g| g.since).min() else {
@@ -52,6 +53,17 @@ impl Situation<'_> {
         out.push(call);
     }
 
+    /// Whether a mail promised the key before it was found: whoever made it then, it is mailed.
+    fn is_promised(&self, grant: &Grant) -> bool {
+        let promises = |m: &Notice| {
+            m.kind == NoticeKind::LicenseDelayed
+                && m.status == NoticeStatus::Sent
+                && m.at <= grant.since
+        };
+        // An adoption mails nothing.
+        self.machine.adopted_at != Some(grant.since) && self.machine.notices.iter().any(promises)
+    }
+
     pub(super) fn delayed(&self, out: &mut Vec<DueNotice>) {
         let matched = match_seats(self.machine, self.due);
         // Whoever has a key of the service of before waits for none.
@@ -68,7 +80,7 @@ impl Situation<'_> {
                 .actions
                 .iter()
                 .filter(|a| a.act.creates() && is_for(a, seat));
-            creates.filter(open).map(|a| a.at).min()
+            creates.filter(open).map(Action::set_out_at).min()
         };
         let since = self
             .due
