@@ -262,8 +262,6 @@ pub fn judge(
             .flat_map(|c| std::iter::once(c.adopt).chain(c.others))
             .map(|l| found(&l))
             .collect();
-        let suggested = candidate.email.as_ref();
-        let suggested = suggested.is_some_and(|email| matches.addresses.contains(email));
         let examined = Examined {
             machine: &candidate.machine,
             due: &candidate.due,
@@ -271,7 +269,7 @@ pub fn judge(
             unread: candidate.unread,
             gets_key: candidate.gets_key,
             licenses: &own,
-            suggested,
+            suggested: matches.suggestion(object, candidate.email.as_ref()),
             retry_at: candidate.retry_at,
             has_newer: newest.is_after(candidate),
             now: shop.now,

@@ -73,7 +73,7 @@ impl fmt::Display for BadLine {
                 "it names a customer, who may have several purchases: name the session or subscription",
             ),
             Self::KeyTwice(line) => {
-                write!(f, "line {line} gives the same key to another purchase")
+                write!(f, "line {line} gives the same key to another id")
             }
             Self::NotAtStripe => f.write_str("Stripe lists no paid purchase of this id"),
             Self::NotPaid => f.write_str("Stripe lists the purchase, and it is not paid"),

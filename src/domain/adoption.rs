@@ -22,7 +22,7 @@ mod unknown;
 mod would;
 
 pub use beginning::{began_before, gets_key, is_served, is_unread, only_gives, was_heard_of};
-pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Waits};
+pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Suggestion, Waits};
 pub use differences::{Differences, DifferingPurchase};
 pub use ends::{Belongs, SeatEnds};
 pub use found::FoundLicense;

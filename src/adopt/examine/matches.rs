@@ -6,7 +6,7 @@ use super::{Candidate, Shop};
 use crate::adopt::gather::Gathered;
 use crate::adopt::licenses::LicenseIndex;
 use crate::adopt::table::{BadLine, KeyTable};
-use crate::domain::adoption::Metadata;
+use crate::domain::adoption::{Metadata, Suggestion};
 
 /// Which licenses belong to which purchase.
 #[derive(Debug, Default)]
@@ -14,7 +14,9 @@ pub struct Matches {
     pub(super) of: BTreeMap<String, Vec<usize>>,
     taken: HashMap<usize, String>,
     /// Addresses by which some license may be meant.
-    pub(super) addresses: BTreeSet<String>,
+    addresses: BTreeSet<String>,
+    /// Purchases with a license whose label fits another purchase as well: the label says nothing of whose it is.
+    ambiguous: BTreeSet<String>,
 }
 
 impl Matches {
@@ -39,11 +41,40 @@ impl Matches {
         self.addresses.extend(addresses.map(|l| l.to_lowercase()));
     }
 
+    /// By what some license may be meant for a purchase that has none.
+    pub(super) fn suggestion(&self, object: &str, email: Option<&String>) -> Option<Suggestion> {
+        if self.ambiguous.contains(object) {
+            return Some(Suggestion::Label);
+        }
+        let meant = email.is_some_and(|email| self.addresses.contains(email));
+        meant.then_some(Suggestion::Address)
+    }
+
     /// Whether some purchase has it.
     #[must_use]
     pub fn has(&self, license: usize) -> bool {
         self.taken.contains_key(&license)
     }
+}
+
+/// The licenses that carry a label of some purchase, each with all the purchases that its label fits: a vendor's own form may
+/// hold what two purchases have in common.
+fn labelled<'a>(
+    candidates: &'a BTreeMap<String, Candidate>,
+    licenses: &LicenseIndex,
+    free: &dyn Fn(usize, &str) -> bool,
+) -> BTreeMap<usize, Vec<&'a String>> {
+    let mut fit: BTreeMap<usize, Vec<&String>> = BTreeMap::new();
+    for (object, candidate) in candidates {
+        let labelled = candidate.labels.iter().flat_map(|l| licenses.labelled(l));
+        for license in labelled.filter(|l| free(*l, object)) {
+            let objects = fit.entry(license).or_default();
+            if objects.last() != Some(&object) {
+                objects.push(object);
+            }
+        }
+    }
+    fit
 }
 
 /// Matches by id alone: labels, then metadata that holds a key, then the vendor's table. Lines of the table that name
@@ -64,9 +95,20 @@ pub fn matches(
     for (object, candidate) in candidates {
         let grants = candidate.machine.grants.iter();
         let own = grants.filter_map(|g| licenses.keyed(g.key.reveal()));
-        let labelled = candidate.labels.iter().flat_map(|l| licenses.labelled(l));
-        for license in own.chain(labelled).filter(|l| free(*l, object)) {
+        for license in own.filter(|l| free(*l, object)) {
             all.take(license, object);
+        }
+    }
+    for (license, objects) in labelled(candidates, licenses, &free) {
+        match objects.as_slice() {
+            [object] => {
+                all.take(license, object);
+            }
+            _ if all.has(license) => {}
+            several => {
+                let objects = several.iter().map(|object| (*object).clone());
+                all.ambiguous.extend(objects);
+            }
         }
     }
     let metadata = |object: &String| gathered.purchases.get(object).map(|p| &p.metadata);

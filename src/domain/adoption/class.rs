@@ -8,6 +8,7 @@ use minicbor::{Decode, Encode};
 use super::found::{FoundLicense, SAME_END, between};
 use super::remark::Remark;
 use super::repair::{Repair, Unrepaired};
+use super::unknown::owed_until;
 use crate::domain::action::GrantStatus;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
 use crate::domain::machine::{Grant, Machine};
@@ -39,7 +40,7 @@ pub enum Class {
     /// It is paid, or it was, and has its key.
     #[n(0)]
     Linked,
-    /// It is paid, and its key ends before what was paid for, or is suspended.
+    /// It is paid, and its key ends before what was paid for, or is suspended; or a grace runs, and its key ends before that.
     #[n(1)]
     LinkedEndsTooEarly,
     /// It is paid, and no key is found.
@@ -54,7 +55,7 @@ pub enum Class {
     /// The money went back, and the key still works.
     #[n(5)]
     AliveAfterRefund,
-    /// No key carries its id, but one carries the customer's e-mail address.
+    /// No key carries its id alone, but one may be meant ([`Suggestion`]).
     #[n(6)]
     Suggested,
     /// No plan names its price.
@@ -149,6 +150,15 @@ pub enum Asking {
     Audit,
 }
 
+/// By what a license may be meant that does not carry a purchase's id alone. Listed, never used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suggestion {
+    /// It carries the customer's e-mail address.
+    Address,
+    /// Its label fits other purchases as well.
+    Label,
+}
+
 /// A purchase with everything that is known of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Examined<'a> {
@@ -164,8 +174,8 @@ pub struct Examined<'a> {
     pub gets_key: bool,
     /// The licenses with its name that no other purchase holds, the best first.
     pub licenses: &'a [FoundLicense],
-    /// Whether some license carries its customer's e-mail address.
-    pub suggested: bool,
+    /// By what some license may be meant that does not carry its id.
+    pub suggested: Option<Suggestion>,
     /// Until when a try to collect is announced.
     pub retry_at: Option<Timestamp>,
     /// Whether its customer has a newer live subscription to the same plan.
@@ -324,7 +334,7 @@ impl<'a> Examined<'a> {
         if !license.lasts(grant.expires_at, self.now) && grant.live_at(self.now) {
             return Some(Class::ShortenedElsewhere);
         }
-        if !license.lasts(seat.paid_until, self.now) {
+        if !license.lasts(owed_until(seat), self.now) {
             return Some(Class::LinkedEndsTooEarly);
         }
         // What another hand gave is left until a person says otherwise (rule 51); any other number than the seat's is open, also

@@ -2,9 +2,9 @@
 
 use minicbor::{Decode, Encode};
 
-use super::class::{Class, Examined};
+use super::class::{Class, Examined, Suggestion};
 use crate::domain::action::GrantStatus;
-use crate::domain::entitlement::SeatDue;
+use crate::domain::entitlement::{SeatDue, Why};
 
 /// What the sentence of a purchase says beside its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -28,9 +28,15 @@ pub enum Remark {
     /// Its key should not work, and a person gave its ending up.
     #[n(5)]
     EndGivenUp,
-    /// A payment failed: what was paid for is over, as its key is, and the grace runs.
+    /// A payment failed, and its key ends before the grace does.
     #[n(6)]
     InGrace,
+    /// A key's label fits it, and another purchase as well.
+    #[n(7)]
+    SharedLabel,
+    /// What was paid for is over, as its key is, and the next payment is still to come.
+    #[n(8)]
+    NotRenewed,
 }
 
 impl Examined<'_> {
@@ -43,6 +49,9 @@ impl Examined<'_> {
         if keyless && is_here && self.licenses.is_empty() {
             return Some(Remark::TakenIn);
         }
+        if class == Class::Suggested && self.suggested == Some(Suggestion::Label) {
+            return Some(Remark::SharedLabel);
+        }
         if class != Class::LinkedEndsTooEarly {
             return None;
         }
@@ -50,7 +59,10 @@ impl Examined<'_> {
         if used.any(|l| l.status == Some(GrantStatus::Suspended)) {
             return Some(Remark::Suspended);
         }
+        if self.live_seats().any(|s| s.why == Why::Grace) {
+            return Some(Remark::InGrace);
+        }
         let over = |s: &SeatDue| s.paid_until.is_some_and(|until| until <= self.now);
-        self.live_seats().all(over).then_some(Remark::InGrace)
+        self.live_seats().all(over).then_some(Remark::NotRenewed)
     }
 }

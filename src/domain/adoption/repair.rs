@@ -23,7 +23,8 @@ use super::class::Class;
 #[cbor(index_only)]
 #[serde(rename_all = "snake_case")]
 pub enum Repair {
-    /// The purchase's licenses are read again: what another hand took is given back by that (rule 51).
+    /// What waits for a person and gives a license what it lacks is tried, and the purchase's licenses are read again: what
+    /// another hand took is given back by that (rule 51).
     #[n(0)]
     Read,
     /// What waits for a person, was refused or was given up is tried, the guard counting it.
@@ -85,12 +86,14 @@ impl Class {
         match self {
             Self::Linked | Self::Foreign | Self::Known => Err(Unrepaired::Nothing),
             Self::TwoKeys | Self::Suggested => Err(Unrepaired::Person),
-            Self::LinkedEndsTooEarly
-            | Self::PaidWithoutKey
-            | Self::KeyWithoutPayment
-            | Self::AliveAfterRefund => Ok(Repair::Retry),
+            Self::PaidWithoutKey | Self::KeyWithoutPayment | Self::AliveAfterRefund => {
+                Ok(Repair::Retry)
+            }
             Self::RevokedElsewhere => Ok(Repair::Rekey),
-            Self::ShortenedElsewhere | Self::DevicesDiffer => Ok(Repair::Read),
+            // Where nothing waits for a yes, another hand let it work again: what it lacks is known once it was read.
+            Self::LinkedEndsTooEarly | Self::ShortenedElsewhere | Self::DevicesDiffer => {
+                Ok(Repair::Read)
+            }
             Self::MissedEvents => Ok(Repair::Hear),
         }
     }

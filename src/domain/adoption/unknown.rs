@@ -4,6 +4,8 @@ use super::class::{Class, Examined};
 use super::found::FoundLicense;
 use super::pairing::pair;
 use crate::domain::action::GrantStatus;
+use crate::domain::entitlement::{SeatDue, Want, Why};
+use crate::domain::time::Timestamp;
 
 impl Examined<'_> {
     /// A purchase of which this store holds no license.
@@ -24,7 +26,7 @@ impl Examined<'_> {
         // nobody can tell, where one should.
         let doubled = works > seats || (works < live && count(&|l| !is_revoked(l)) > seats);
         Some(match self.licenses {
-            [] if self.suggested => Class::Suggested,
+            [] if self.suggested.is_some() => Class::Suggested,
             [] => Class::PaidWithoutKey,
             _ if doubled => Class::TwoKeys,
             found if found.len() < live => Class::PaidWithoutKey,
@@ -40,7 +42,15 @@ impl Examined<'_> {
             (self.live_seats().collect(), found.iter().collect());
         let (pairs, _) = pair(&seats, &found, self.now);
         let mut pairs = pairs.into_iter();
-        pairs.all(|(seat, license)| license.lasts(seat.paid_until, self.now))
+        pairs.all(|(seat, license)| license.lasts(owed_until(seat), self.now))
+    }
+}
+
+/// Until when its license is to work at least: a margin is left to the next renewal, a grace is owed.
+pub(super) fn owed_until(seat: &SeatDue) -> Option<Timestamp> {
+    match (seat.why, seat.want) {
+        (Why::Grace, Want::Live { until }) => until,
+        _ => seat.paid_until,
     }
 }
 

@@ -11,10 +11,11 @@ sentences!(Judged, Waits, Repair);
 
 /// An audit changes nothing by itself: what its `--repair` would do, or who must.
 fn repaired(
-    class: Class,
+    judged: &Judged,
     repair: Result<Repair, Unrepaired>,
     f: &mut fmt::Formatter<'_>,
 ) -> fmt::Result {
+    let class = judged.class;
     match repair {
         Ok(repair) => {
             write!(f, "nothing by itself; `--repair {class}` {repair}")?;
@@ -29,6 +30,9 @@ fn repaired(
         ),
         Err(Unrepaired::Person) if class == Class::TwoKeys => f.write_str(
             "nothing: only you can know which key the customer uses; revoke the other one at the license service",
+        ),
+        Err(Unrepaired::Person) if judged.remark == Some(Remark::SharedLabel) => f.write_str(
+            "nothing: the label of a key fits other purchases, too; name it in a table and `keyward adopt --csv` it",
         ),
         Err(Unrepaired::Person) => f.write_str(
             "nothing: a key with the customer's e-mail address may be meant; name it in a table and `keyward adopt --csv` it",
@@ -64,7 +68,9 @@ impl Judged {
                 | Remark::Unpaid
                 | Remark::NoCheckout
                 | Remark::Suspended
-                | Remark::InGrace,
+                | Remark::InGrace
+                | Remark::SharedLabel
+                | Remark::NotRenewed,
             )
             | None => match self.repair {
                 Some(_) => "nothing: it is known and as it should be",
@@ -84,14 +90,18 @@ impl Judged {
                 "link the key; it is paid and suspended at the license service, and lifting that waits for your yes"
             }
             Some(Remark::InGrace) => {
-                "link the key; a payment failed, and it ended with what was paid for: extending it until the grace ends waits for your yes"
+                "link the key; a payment failed, and it ends before the grace does: extending it until then waits for your yes"
+            }
+            Some(Remark::NotRenewed) => {
+                "link the key; it ended with what was paid for, and the next payment is still to come: the margin waits for your yes"
             }
             Some(
                 Remark::TakenIn
                 | Remark::Unpaid
                 | Remark::NoCheckout
                 | Remark::OfAccount
-                | Remark::EndGivenUp,
+                | Remark::EndGivenUp
+                | Remark::SharedLabel,
             )
             | None => {
                 "link the key; it ends before what was paid for, and its extension waits for your yes"
@@ -107,7 +117,7 @@ impl Sentence for Judged {
             self.class.is_difference() && *r != Err(Unrepaired::Adopt)
         };
         if let Some(repair) = self.repair.filter(differs) {
-            return repaired(self.class, repair, f);
+            return repaired(self, repair, f);
         }
         match self.class {
             Class::Linked if self.unread => {
@@ -144,6 +154,9 @@ impl Sentence for Judged {
             )?,
             Class::AliveAfterRefund => f.write_str(
                 "link the key; the money went back, and ending the key waits for your yes",
+            )?,
+            Class::Suggested if self.remark == Some(Remark::SharedLabel) => f.write_str(
+                "take the purchase in without a key; the label of one fits other purchases, too: name it in a table",
             )?,
             Class::Suggested => f.write_str(
                 "take the purchase in without a key; one with the customer's e-mail address may be meant: name it in a table",

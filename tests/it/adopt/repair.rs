@@ -13,14 +13,14 @@ fn ask(app: &TestApp, more: &[&str]) -> Value {
     app.ask(&[&["audit", "--reads-per-s", "0"], more].concat())
 }
 
-fn adopted(app: &TestApp) {
+pub(super) fn adopted(app: &TestApp) {
     let dry = app.ask(&["adopt", "--reads-per-s", "0"]);
     let n = dry["to_do"].to_string();
     app.ask(&["adopt", "--reads-per-s", "0", "--apply", "--expect", &n]);
 }
 
 /// Repairs a class; the number that the dry run named.
-fn repair(app: &TestApp, class: &str) -> u64 {
+pub(super) fn repair(app: &TestApp, class: &str) -> u64 {
     let n = ask(app, &["--repair", class])["to_do"].as_u64().unwrap();
     let expect = n.to_string();
     let apply = [
@@ -30,7 +30,7 @@ fn repair(app: &TestApp, class: &str) -> u64 {
     n
 }
 
-fn class_of(app: &TestApp, customer: &Customer) -> String {
+pub(super) fn class_of(app: &TestApp, customer: &Customer) -> String {
     let report = ask(app, &[]);
     let rows = report["rows"].as_array().unwrap();
     let row = rows.iter().find(|r| r["machine"] == customer.machine());
@@ -49,7 +49,7 @@ fn statuses(app: &TestApp, customer: &Customer) -> Vec<String> {
     all
 }
 
-fn ordinary(c: &&Customer) -> bool {
+pub(super) fn ordinary(c: &&Customer) -> bool {
     c.life == Life::Runs && matches!(c.labelled, Labelled::ById(_))
 }
 

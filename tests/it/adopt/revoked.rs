@@ -6,9 +6,11 @@ use keyward::clock::Clock;
 use serde_json::Value;
 
 use super::apply::{nothing_else, report, run};
+use super::repair::{adopted, class_of, ordinary, repair};
 use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::{TestApp, binary};
 use crate::support::fake_stripe::KEY;
+use crate::support::wait::{PATIENCE, until};
 
 /// The row of a customer's purchase.
 pub(super) fn row(report: &Value, of: &Customer) -> Value {
@@ -133,4 +135,30 @@ async fn a_key_that_works_long_after_a_payment_failed_is_lost_money() {
     let app = shop.server().await;
     let looked = dry(&app);
     assert_eq!(row(&looked, &long_ago)["class"], "linked");
+}
+
+/// A key that was revoked when it was taken in, and that the vendor let work again since: nothing waits for a yes, and the
+/// repair gives it what it lacks all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_works_again_gets_what_it_lacks() {
+    let shop = Shop::of(50).await;
+    let some = shop.customers.iter().find(ordinary).unwrap();
+    let key = some.key.as_deref().unwrap();
+    let soon = chrono::DateTime::from_timestamp(Clock::Wall.now().s() + DAY_S / 2, 0);
+    shop.fake.third_hand(key, |l| {
+        (l.status, l.expires_at) = ("revoked".into(), soon);
+    });
+    let app = shop.server().await;
+    adopted(&app);
+    assert_eq!(class_of(&app, some), "revoked_elsewhere");
+    shop.fake.third_hand(key, |l| l.status = "active".into());
+    assert_eq!(class_of(&app, some), "linked_ends_too_early");
+    assert!(repair(&app, "linked_ends_too_early") >= 1);
+    until("the end is set", PATIENCE, async || {
+        let all = shop.fake.licenses();
+        let license = all.into_iter().find(|l| l.license_key == key).unwrap();
+        (license.expires_at > soon).then_some(())
+    })
+    .await;
+    assert_eq!(shop.fake.counter("POST"), 0);
 }
