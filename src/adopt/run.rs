@@ -85,6 +85,10 @@ pub struct Found {
     pub sold: Sold,
     /// Refunds and disputes that belong to no purchase.
     pub loose: usize,
+    /// Charges that succeeded and belong to no purchase.
+    pub loose_charges: usize,
+    /// Charges that say that money went back or is disputed, where the lists do not show it.
+    pub unlisted: Vec<String>,
     /// Calls to Stripe and to the license service.
     pub calls: (u64, u64),
     /// When the first page was read: what changed since is looked at again.
@@ -128,6 +132,8 @@ pub async fn look(
     let mut found = Found {
         source: Some(question.scope.source().clone()),
         loose: gathered.loose,
+        loose_charges: gathered.loose_charges,
+        unlisted: std::mem::take(&mut gathered.unlisted),
         began: Some(began),
         ..Found::default()
     };

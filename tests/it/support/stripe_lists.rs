@@ -29,6 +29,8 @@ pub(crate) struct Faults {
     pub(crate) repeats_pages: bool,
     /// So many calls are answered with a 500 at first.
     pub(crate) broken_first: usize,
+    /// A path that the key may not read, with the permission that is named.
+    pub(crate) forbidden: Option<(&'static str, &'static str)>,
     /// After so many calls nothing is answered any more.
     pub(crate) hangs_at: Option<usize>,
 }
@@ -49,7 +51,7 @@ struct Db {
 pub(crate) struct StripeLists(Arc<Mutex<Db>>);
 
 /// The parameters that each list takes, besides those of all.
-const LISTS: [(&str, &[&str]); 7] = [
+const LISTS: [(&str, &[&str]); 8] = [
     (
         "/v1/subscriptions",
         &[
@@ -73,6 +75,10 @@ const LISTS: [(&str, &[&str]); 7] = [
             "subscription",
             "created",
         ],
+    ),
+    (
+        "/v1/charges",
+        &["customer", "payment_intent", "transfer_group", "created"],
     ),
     ("/v1/refunds", &["charge", "payment_intent", "created"]),
     ("/v1/disputes", &["charge", "payment_intent", "created"]),
@@ -106,6 +112,14 @@ impl StripeLists {
         let list = db.lists.entry(path).or_default();
         list.extend(objects);
         list.sort_by_key(|o| std::cmp::Reverse(o["created"].as_i64().unwrap_or(0)));
+    }
+
+    /// Puts an object in the place of the one with its id.
+    pub(crate) fn replace(&self, path: &'static str, object: Value) {
+        let mut db = self.0.lock().unwrap();
+        let list = db.lists.get_mut(path).unwrap();
+        let own = list.iter_mut().find(|o| o["id"] == object["id"]);
+        *own.unwrap() = object;
     }
 
     /// Sets what goes wrong.
@@ -193,6 +207,13 @@ impl Db {
                 500,
                 json!({"error": {"type": "api_error", "message": "it is down"}}),
             ));
+        }
+        if let Some((_, permission)) = self.faults.forbidden.filter(|(of, _)| *of == path) {
+            let said = format!(
+                "The provided key 'rk_live_***1' does not have the required permissions for this endpoint: '{permission}'."
+            );
+            let error = json!({"type": "invalid_request_error", "code": "more_permissions_required", "message": said});
+            return Err((403, json!({ "error": error })));
         }
         let every = self.faults.limited_every;
         if every > 0 && self.calls.is_multiple_of(every) {
