@@ -5,8 +5,9 @@ use keyward::clock::Clock;
 use keyward::engine::record::body_codec;
 use serde_json::{Value, json};
 
-use super::apply::{command, nothing_else, report, run};
+use super::apply::{command, nothing_else, renewal, report, run};
 use super::shop::{Customer, Labelled, Life, Shop};
+use super::year::events::Told;
 use crate::support::app::TestApp;
 use crate::support::stripe_lists::Faults;
 use crate::support::wait::{PATIENCE, until};
@@ -194,4 +195,36 @@ async fn nothing_of_who_paid_is_kept_while_charges_are_read() {
     shop.stripe.faults(faults(None));
     assert_eq!(report(&run(&app, &[])), whole);
     assert!(shop.stripe.calls() <= 2, "{}", shop.stripe.calls());
+}
+
+/// A renewal that comes while the lists are read, and its refund, of which no webhook tells: the refund names a payment that
+/// only another event links to the invoice. Of a purchase that is not taken in nothing begins here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_went_back_of_a_renewal_meanwhile_is_taken_in_with_it() {
+    let shop = Shop::of(60).await;
+    let app = shop.server().await;
+    let customer = running(&shop).next().unwrap();
+    let now_s = Clock::Wall.now().s();
+    let paid = renewal(customer, now_s);
+    let invoice = paid["data"]["object"]["id"].clone();
+    let mut told = Told::default();
+    told.refund("pi_next", 2_900, now_s + 2);
+    told.refund("pi_of_others", 2_900, now_s + 2);
+    let refunds = told.events.into_iter().map(|(_, event)| event);
+    let link = json!({"id": "evt_link", "object": "event", "type": "invoice_payment.paid", "created": now_s + 2, "livemode": true,
+        "data": {"object": {"id": "inpay_next", "object": "invoice_payment", "status": "paid", "invoice": invoice,
+        "payment": {"type": "payment_intent", "payment_intent": "pi_next"}}}});
+    shop.stripe
+        .add("/v1/events", refunds.chain([link, paid.clone()]));
+    let n = report(&run(&app, &[]))["to_do"].to_string();
+    report(&run(&app, &["--apply", "--expect", &n]));
+    let events = app.events();
+    let own = |id: &str| {
+        let event = events.values().find(|e| e["event"] == id);
+        event.is_some_and(|e| e.to_string().contains(&customer.machine()))
+    };
+    let of_others = |e: &&Value| e.to_string().contains("of_others");
+    assert_eq!(events.values().filter(of_others).count(), 0);
+    assert!(own(paid["id"].as_str().unwrap()) && own("evt_link"));
+    assert_eq!(led_to(&app, "re_pi_next"), [customer.machine()]);
 }
