@@ -244,9 +244,17 @@ impl<'a> Lists<'a> {
                     let rows = self.whole(&["subscription_items"], &query, list).await?;
                     put(object, "items", rows);
                 }
-                List::Invoices if is_cut("lines") => {
-                    let rows = self.whole(&["invoices", &id, "lines"], &[], list).await?;
-                    put(object, "lines", rows);
+                List::Invoices => {
+                    if is_cut("lines") {
+                        let rows = self.whole(&["invoices", &id, "lines"], &[], list).await?;
+                        put(object, "lines", rows);
+                    }
+                    // Each may go back alone.
+                    if object["payments"]["has_more"] == true {
+                        let query = [("invoice", id.as_str())];
+                        let rows = self.whole(&["invoice_payments"], &query, list).await?;
+                        put(object, "payments", rows);
+                    }
                 }
                 List::Sessions if sells(object) && (is_cut("line_items") || lacks(object)) => {
                     let path = ["checkout", "sessions", &id, "line_items"];
@@ -256,7 +264,6 @@ impl<'a> Lists<'a> {
                 // Before it is kept: what is its customer's alone stays at Stripe.
                 List::Charges => *object = charges::bare(object),
                 List::Sessions
-                | List::Invoices
                 | List::Subscriptions
                 | List::Refunds
                 | List::Disputes

@@ -228,3 +228,30 @@ async fn what_went_back_of_a_renewal_meanwhile_is_taken_in_with_it() {
     assert!(own(paid["id"].as_str().unwrap()) && own("evt_link"));
     assert_eq!(led_to(&app, "re_pi_next"), [customer.machine()]);
 }
+
+/// An invoice that was paid in many parts shows the first of them only; the last one's money goes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_of_an_invoice_that_its_list_does_not_show_leads_to_the_purchase() {
+    let shop = Shop::of(60).await;
+    let customer = running(&shop).next().unwrap();
+    let now_s = Clock::Wall.now().s();
+    let mut invoice = customer.invoice(now_s, 0);
+    let part = |n: i64| {
+        json!({"id": format!("inpay_part_{n}"), "object": "invoice_payment", "status": "paid", "invoice": invoice["id"],
+            "created": now_s - 600, "amount_paid": 100,
+            "payment": {"type": "payment_intent", "payment_intent": format!("pi_part_{n}")}})
+    };
+    let parts: Vec<Value> = (0..29).map(part).collect();
+    invoice["payments"]["data"] = json!(parts);
+    shop.stripe.replace("/v1/invoices", invoice);
+    let refund = json!({"id": "re_part", "object": "refund", "amount": 100, "currency": "usd", "status": "succeeded",
+        "payment_intent": "pi_part_28", "charge": "ch_part_28", "created": now_s - 60});
+    shop.stripe.add("/v1/refunds", [refund]);
+    let app = shop.server().await;
+    let looked = run(&app, &[]);
+    let said = String::from_utf8_lossy(&looked.stderr).into_owned();
+    assert!(!said.contains("to no purchase that Stripe lists"), "{said}");
+    let n = report(&looked)["to_do"].to_string();
+    report(&run(&app, &["--apply", "--expect", &n]));
+    assert_eq!(led_to(&app, "re_part"), [customer.machine()]);
+}

@@ -194,7 +194,8 @@ impl Db {
         let name: Vec<&str> = path
             .split('/')
             .map(|part| {
-                if part.contains('_') && part != "subscription_items" && part != "line_items" {
+                let lists = ["subscription_items", "invoice_payments", "line_items"];
+                if part.contains('_') && !lists.contains(&part) {
                     "{id}"
                 } else {
                     part
@@ -295,9 +296,14 @@ impl Db {
                 let (_, id) = of.ok_or_else(|| refusal("parameter_missing", "subscription"))?;
                 ("/v1/subscriptions", id.as_str(), "items")
             }
+            ["v1", "invoice_payments"] => {
+                let of = query.iter().find(|(k, _)| k == "invoice");
+                let (_, id) = of.ok_or_else(|| refusal("parameter_missing", "invoice"))?;
+                ("/v1/invoices", id.as_str(), "payments")
+            }
             _ => return Ok(None),
         };
-        let page = Page::of(query, &["subscription"])?;
+        let page = Page::of(query, &["subscription", "invoice"])?;
         let object = self.lists.get(list).into_iter().flatten();
         let object = object.clone().find(|o| o["id"] == id);
         let object = object.ok_or((404, json!({"error": {"code": "resource_missing"}})))?;
