@@ -17,6 +17,8 @@ pub enum List {
     Invoices,
     /// Subscriptions of every status.
     Subscriptions,
+    /// Charges, the failed tries among them.
+    Charges,
     /// Refunds.
     Refunds,
     /// Disputes.
@@ -26,14 +28,30 @@ pub enum List {
 }
 
 impl List {
-    /// Those of objects, in the order in which they are read: what pays comes before what takes it back.
-    pub const ALL: [Self; 5] = [
+    /// Those of objects, in the order in which they are read: what pays comes before what takes it back, so that no charge
+    /// tells of a refund that its list, read before, did not show yet.
+    pub const ALL: [Self; 6] = [
         Self::Sessions,
         Self::Invoices,
         Self::Subscriptions,
+        Self::Charges,
         Self::Refunds,
         Self::Disputes,
     ];
+
+    /// Its number in what was read so far, which an older version may have kept: none is used again.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Sessions => 0,
+            Self::Invoices => 1,
+            Self::Subscriptions => 2,
+            Self::Refunds => 3,
+            Self::Disputes => 4,
+            Self::Charges => 5,
+            Self::Events => 6,
+        }
+    }
 
     /// What people call it.
     #[must_use]
@@ -42,6 +60,7 @@ impl List {
             Self::Sessions => "checkout sessions",
             Self::Invoices => "invoices",
             Self::Subscriptions => "subscriptions",
+            Self::Charges => "charges",
             Self::Refunds => "refunds",
             Self::Disputes => "disputes",
             Self::Events => "events",
@@ -55,7 +74,7 @@ impl List {
             Self::Sessions => "Checkout Sessions",
             Self::Invoices => "Invoices",
             Self::Subscriptions => "Subscriptions",
-            Self::Refunds => "Charges and Refunds",
+            Self::Charges | Self::Refunds => "Charges and Refunds",
             Self::Disputes => "Disputes",
             Self::Events => "Events",
         }
@@ -70,6 +89,7 @@ pub fn events(list: List, object: &Value, now: Timestamp) -> Vec<Value> {
         List::Sessions => session(object),
         List::Invoices => invoice(object, now),
         List::Subscriptions => subscription(object, now),
+        List::Charges => charge(object),
         List::Refunds => refund(object),
         List::Disputes => dispute(object),
         List::Events => Vec::new(),
@@ -211,6 +231,26 @@ fn subscription(object: &Value, now: Timestamp) -> Vec<Value> {
     vec![event(&id, kind, at, object)]
 }
 
+/// Which payment it belongs to, and nothing that pays or takes back. One without a payment or an invoice is known by whatever
+/// names it.
+fn charge(object: &Value) -> Vec<Value> {
+    let charge = id_of(object);
+    let (invoice, livemode) = (&object["invoice"], &object["livemode"]);
+    let (kind, link) = match (object["payment_intent"].as_str(), invoice.as_str()) {
+        (Some(intent), _) => (
+            "payment_intent.succeeded",
+            json!({"id": intent, "object": "payment_intent", "latest_charge": charge, "invoice": invoice, "livemode": livemode}),
+        ),
+        (None, Some(_)) => (
+            "invoice_payment.paid",
+            json!({"object": "invoice_payment", "invoice": invoice, "payment": {"type": "charge", "charge": charge}, "livemode": livemode}),
+        ),
+        (None, None) => return Vec::new(),
+    };
+    let id = format!("{charge}_succeeded");
+    vec![event(&id, kind, created(object), &link)]
+}
+
 fn refund(object: &Value) -> Vec<Value> {
     let status = object["status"].as_str().unwrap_or("made");
     let id = format!("{}_{status}", id_of(object));
@@ -258,6 +298,11 @@ mod tests {
         let open = json!({"id": "in_2", "status": "open", "created": 30, "attempt_count": 2});
         let sent = json!({"id": "in_3", "status": "open", "created": 30, "collection_method": "send_invoice", "due_date": 40});
         let draft = json!({"id": "in_4", "status": "draft", "created": 30});
+        let charged =
+            json!({"id": "ch_1", "payment_intent": "pi_1", "invoice": "in_1", "created": 60});
+        let billed =
+            json!({"id": "ch_2", "payment_intent": null, "invoice": "in_1", "created": 61});
+        let alone = json!({"id": "ch_3", "payment_intent": null, "created": 62});
         let ended = json!({"id": "sub_1", "status": "canceled", "created": 1, "ended_at": 50});
         let runs = json!({"id": "sub_2", "status": "past_due", "created": 1});
         for (list, object, expected) in [
@@ -277,6 +322,13 @@ mod tests {
                 vec![("invoice.finalized", 30), ("invoice.overdue", 1_000)],
             ),
             (List::Invoices, &draft, vec![]),
+            (
+                List::Charges,
+                &charged,
+                vec![("payment_intent.succeeded", 60)],
+            ),
+            (List::Charges, &billed, vec![("invoice_payment.paid", 61)]),
+            (List::Charges, &alone, vec![]),
             (
                 List::Subscriptions,
                 &ended,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use super::backdate::{self, List};
+use super::charges::{ShownCharge, ShownMoney};
 use crate::domain::adoption::Metadata;
 use crate::domain::lifecycle::Kind;
 use crate::domain::time::Timestamp;
@@ -37,6 +38,10 @@ pub struct Gathered {
     pub unpaid: HashSet<String>,
     /// Refunds and disputes that belong to none of them.
     pub loose: usize,
+    /// Charges that succeeded and belong to none of them: nothing says what they sold.
+    pub loose_charges: usize,
+    /// Charges of purchases that say that money went back or is disputed, where the lists do not show it.
+    pub unlisted: Vec<String>,
 }
 
 /// Takes objects in, in any order.
@@ -46,6 +51,7 @@ pub struct Gatherer {
     gathered: Gathered,
     /// Invoices without a subscription: a session may name them.
     invoices: Vec<Value>,
+    charges: Vec<ShownCharge>,
     /// Money that went back, or is disputed.
     money: Vec<(List, Value)>,
 }
@@ -58,6 +64,7 @@ impl Gatherer {
             now,
             gathered: Gathered::default(),
             invoices: Vec::new(),
+            charges: Vec::new(),
             money: Vec::new(),
         }
     }
@@ -80,6 +87,7 @@ impl Gatherer {
                 None => self.unpaid(object),
             },
             List::Events => {}
+            List::Charges => self.charges.extend(ShownCharge::of(object)),
             List::Refunds | List::Disputes => self.money.push((list, object.clone())),
         }
     }
@@ -95,6 +103,7 @@ impl Gatherer {
             self.pays(&invoice, &purchase);
             self.put(List::Invoices, &invoice, &purchase, Kind::Payment);
         }
+        self.link_charges();
         for (list, object) in std::mem::take(&mut self.money) {
             let by = |name: &str| {
                 let id = reference(&object[name])?;
@@ -106,6 +115,35 @@ impl Gatherer {
             }
         }
         self.gathered
+    }
+
+    /// Gives each charge to its purchase, by its payment, its invoice, or whatever names it.
+    fn link_charges(&mut self) {
+        let mut shown = ShownMoney::default();
+        for (list, object) in &self.money {
+            if *list == List::Refunds {
+                shown.refund(object);
+            } else {
+                shown.dispute(object);
+            }
+        }
+        for charge in std::mem::take(&mut self.charges) {
+            let purchase = charge
+                .names()
+                .find_map(|name| self.gathered.names.get(name))
+                .cloned();
+            let Some(purchase) = purchase else {
+                self.gathered.loose_charges += 1;
+                continue;
+            };
+            for name in std::iter::once(&charge.id).chain(&charge.payment_intent) {
+                self.name(name, &purchase);
+            }
+            self.put(List::Charges, &charge.link(), &purchase, Kind::Payment);
+            if shown.lacks(&charge) {
+                self.gathered.unlisted.push(charge.id);
+            }
+        }
     }
 
     fn session(&mut self, object: &Value) {
@@ -199,7 +237,7 @@ impl Gatherer {
 }
 
 /// An id, or the id of an object that was expanded.
-fn reference(value: &Value) -> Option<String> {
+pub(super) fn reference(value: &Value) -> Option<String> {
     let id = value.as_str().or_else(|| value["id"].as_str())?;
     (!id.is_empty()).then(|| id.to_owned())
 }
@@ -215,9 +253,9 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn each_object_finds_its_purchase_in_whatever_order_it_comes() {
-        let objects = [
+    /// What was sold, and money that went back.
+    fn sold() -> Vec<(List, Value)> {
+        vec![
             (
                 List::Refunds,
                 json!({"id": "re_1", "payment_intent": "pi_2", "created": 9}),
@@ -257,7 +295,42 @@ mod tests {
                 List::Subscriptions,
                 json!({"id": "sub_1", "status": "active", "livemode": true}),
             ),
-        ];
+        ]
+    }
+
+    /// What was charged for it, and money that names nothing else.
+    fn charged() -> Vec<(List, Value)> {
+        vec![
+            (
+                List::Charges,
+                json!({"id": "ch_2", "payment_intent": "pi_2", "status": "succeeded", "amount": 9, "amount_refunded": 9}),
+            ),
+            (
+                List::Charges,
+                json!({"id": "ch_3", "payment_intent": null, "invoice": "in_3", "status": "succeeded"}),
+            ),
+            (
+                List::Charges,
+                json!({"id": "ch_4", "payment_intent": "pi_2", "status": "failed"}),
+            ),
+            (
+                List::Charges,
+                json!({"id": "ch_5", "payment_intent": "pi_5", "status": "succeeded"}),
+            ),
+            (
+                List::Refunds,
+                json!({"id": "re_3", "payment_intent": null, "charge": "ch_2", "amount": 5}),
+            ),
+            (
+                List::Disputes,
+                json!({"id": "dp_3", "payment_intent": null, "charge": "ch_3", "status": "won"}),
+            ),
+        ]
+    }
+
+    #[test]
+    fn each_object_finds_its_purchase_in_whatever_order_it_comes() {
+        let objects = [sold(), charged()].concat();
         for turned in 0..objects.len() {
             let mut gatherer = Gatherer::new(Timestamp::from_s(100));
             for n in 0..objects.len() {
@@ -270,8 +343,11 @@ mod tests {
                 .iter()
                 .map(|(id, p)| (id.as_str(), p.events.len()))
                 .collect();
-            assert_eq!(told, [("cs_2", 3), ("in_3", 1), ("sub_1", 4)]);
-            assert_eq!(gathered.loose, 1);
+            assert_eq!(told, [("cs_2", 5), ("in_3", 3), ("sub_1", 4)]);
+            assert_eq!((gathered.loose, gathered.loose_charges), (1, 1));
+            assert_eq!(gathered.unlisted, ["ch_2"], "4 of 9 are not shown");
+            let unnamed = ["ch_4", "ch_5", "pi_5"].map(|id| gathered.names.get(id));
+            assert_eq!(unnamed, [None; 3]);
             let unpaid = std::collections::BTreeSet::from_iter(&gathered.unpaid);
             assert_eq!(unpaid.into_iter().collect::<Vec<_>>(), ["cs_3", "in_4"]);
             let sub = &gathered.purchases["sub_1"];

@@ -32,7 +32,7 @@ pub enum ReadPart {
     /// A page of a list, with what its objects lack fetched.
     #[n(1)]
     Page {
-        /// The list's place in [`super::backdate::List::ALL`].
+        /// The list's [`number`](super::backdate::List::number).
         #[n(0)]
         list: u8,
         /// The objects as one JSON array, packed.

@@ -6,6 +6,7 @@ use std::io;
 use serde_json::Value;
 
 use super::backdate::List;
+use super::charges;
 use super::progress::{self, Progress, ReadPart};
 use super::so_far::{ReadSoFar, Trouble, WAIT_MAX};
 use crate::clock::pause;
@@ -136,8 +137,7 @@ impl<'a> Lists<'a> {
         kept: &[ReadPart],
         each: &mut (dyn FnMut(&Value) + Send),
     ) -> Result<(), ReadError> {
-        let number = List::ALL.iter().position(|l| *l == list).unwrap_or(0);
-        let number = u8::try_from(number).unwrap_or(0);
+        let number = list.number();
         let (mut place, mut read, mut pages) = (Place::default(), 0, 0);
         for part in kept {
             if let ReadPart::Page { list, packed, last } = part
@@ -219,6 +219,7 @@ impl<'a> Lists<'a> {
             List::Invoices => (&["invoices"], &[("expand[]", "data.payments")]),
             // The default leaves out what was cancelled, and loses its cursor when something is cancelled meanwhile.
             List::Subscriptions => (&["subscriptions"], &[("status", "all")]),
+            List::Charges => (&["charges"], &[]),
             List::Refunds => (&["refunds"], &[]),
             List::Disputes => (&["disputes"], &[]),
             List::Events => (&["events"], &[]),
@@ -231,7 +232,8 @@ impl<'a> Lists<'a> {
         self.get(path, &query, list).await
     }
 
-    /// Fetches what the objects of a page lack: Stripe shows the first entries of a list inside an object only.
+    /// Fetches what the objects of a page lack: Stripe shows the first entries of a list inside an object only. Of charges,
+    /// leaves what is needed.
     async fn complete(&mut self, list: List, objects: &mut [Value]) -> Result<(), ReadError> {
         for object in objects {
             let id = object["id"].as_str().unwrap_or_default().to_owned();
@@ -242,17 +244,26 @@ impl<'a> Lists<'a> {
                     let rows = self.whole(&["subscription_items"], &query, list).await?;
                     put(object, "items", rows);
                 }
-                List::Invoices if is_cut("lines") => {
-                    let rows = self.whole(&["invoices", &id, "lines"], &[], list).await?;
-                    put(object, "lines", rows);
+                List::Invoices => {
+                    if is_cut("lines") {
+                        let rows = self.whole(&["invoices", &id, "lines"], &[], list).await?;
+                        put(object, "lines", rows);
+                    }
+                    // Each may go back alone.
+                    if object["payments"]["has_more"] == true {
+                        let query = [("invoice", id.as_str())];
+                        let rows = self.whole(&["invoice_payments"], &query, list).await?;
+                        put(object, "payments", rows);
+                    }
                 }
                 List::Sessions if sells(object) && (is_cut("line_items") || lacks(object)) => {
                     let path = ["checkout", "sessions", &id, "line_items"];
                     let rows = self.whole(&path, &[], list).await?;
                     put(object, "line_items", rows);
                 }
+                // Before it is kept: what is its customer's alone stays at Stripe.
+                List::Charges => *object = charges::bare(object),
                 List::Sessions
-                | List::Invoices
                 | List::Subscriptions
                 | List::Refunds
                 | List::Disputes

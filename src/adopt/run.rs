@@ -85,6 +85,10 @@ pub struct Found {
     pub sold: Sold,
     /// Refunds and disputes that belong to no purchase.
     pub loose: usize,
+    /// Charges that succeeded and belong to no purchase.
+    pub loose_charges: usize,
+    /// Charges that say that money went back or is disputed, where the lists do not show it.
+    pub unlisted: Vec<String>,
     /// Calls to Stripe and to the license service.
     pub calls: (u64, u64),
     /// When the first page was read: what changed since is looked at again.
@@ -128,6 +132,8 @@ pub async fn look(
     let mut found = Found {
         source: Some(question.scope.source().clone()),
         loose: gathered.loose,
+        loose_charges: gathered.loose_charges,
+        unlisted: std::mem::take(&mut gathered.unlisted),
         began: Some(began),
         ..Found::default()
     };
@@ -206,21 +212,58 @@ pub async fn changed(
         &mut watch,
     );
     let mut events = lists.events(since - EVENTS_LAG).await?;
-    let names = |id: &Value| {
-        let id = id
-            .as_str()
-            .or_else(|| id["id"].as_str())
-            .unwrap_or_default();
-        moved.contains(found.names.get(id).map_or(id, String::as_str))
-    };
-    events.retain(|event| {
-        let object = &event["data"]["object"];
-        let parent = &object["parent"]["subscription_details"]["subscription"];
-        let by = ["id", "subscription", "invoice", "payment_intent", "charge"];
-        by.iter().any(|name| names(&object[*name])) || names(parent)
-    });
+    keep_of(&mut events, found, moved);
     events.reverse();
     Ok(events)
+}
+
+/// Leaves the events that name a purchase that was taken in. What moves money begins no purchase, so there it is enough that
+/// another event links it: a payment that is new since the lists were read is named by its invoice alone.
+fn keep_of(events: &mut Vec<Value>, found: &Found, moved: &BTreeSet<String>) {
+    let is_moved = |id: &str| moved.contains(found.names.get(id).map_or(id, String::as_str));
+    let mut linked: BTreeSet<String> = BTreeSet::new();
+    loop {
+        let is_of = |event: &Value| {
+            let linked = moves_money(event).then_some(&linked);
+            ids_of(event).any(|id| is_moved(id) || linked.is_some_and(|l| l.contains(id)))
+        };
+        let ids = events.iter().filter(|e| is_of(e)).flat_map(ids_of);
+        let new: Vec<String> = ids
+            .filter(|id| !linked.contains(*id))
+            .map(str::to_owned)
+            .collect();
+        if new.is_empty() {
+            return events.retain(is_of);
+        }
+        linked.extend(new);
+    }
+}
+
+fn moves_money(event: &Value) -> bool {
+    let kinds = [
+        "invoice_payment",
+        "payment_intent",
+        "charge",
+        "refund",
+        "dispute",
+    ];
+    event["data"]["object"]["object"]
+        .as_str()
+        .is_some_and(|kind| kinds.contains(&kind))
+}
+
+/// The ids of an event's object and of those that it names.
+fn ids_of(event: &Value) -> impl Iterator<Item = &str> {
+    let object = &event["data"]["object"];
+    let own = ["id", "subscription", "invoice", "payment_intent", "charge"];
+    let paid_by = ["payment_intent", "charge"].map(|name| &object["payment"][name]);
+    let parent = &object["parent"]["subscription_details"]["subscription"];
+    own.into_iter()
+        .map(|name| &object[name])
+        .chain(paid_by)
+        .chain([&object["latest_charge"], parent])
+        .filter_map(|id| id.as_str().or_else(|| id["id"].as_str()))
+        .filter(|id| !id.is_empty())
 }
 
 /// Reads Stripe's lists.

@@ -21,7 +21,9 @@ mod repair;
 mod unknown;
 mod would;
 
-pub use beginning::{began_before, gets_key, is_served, is_unread, only_gives, was_heard_of};
+pub use beginning::{
+    began_before, begun_by, gets_key, is_served, is_unread, only_gives, was_heard_of,
+};
 pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Suggestion, Waits};
 pub use differences::{Differences, DifferingPurchase};
 pub use ends::{Belongs, SeatEnds};
@@ -29,7 +31,7 @@ pub use found::FoundLicense;
 pub(super) use kept_back::WaitingEnds;
 pub use labels::{Metadata, Template, TemplateError, labels_of, labels_with};
 pub use link::{ADOPTED_PREFIX, Linked, Linking, is_untouched, link_found};
-pub use makers::{Made, made_by_another};
+pub use makers::{Made, MadeHere, made_by_another};
 pub(super) use margin::gives_margin;
 pub use margin::leave_margins;
 pub use noted::{NotedSeat, note_seats};

@@ -17,6 +17,9 @@ const LATEST_MS: i64 = 253_402_300_799_000;
 /// The first one (0001-01-01T00:00:00Z).
 const EARLIEST_MS: i64 = -62_135_596_800_000;
 
+/// Two clocks that are no further apart agree: a delivery takes seconds, a wrong clock is minutes off.
+pub const CLOCKS_AGREE: Span = Span::from_minutes(2);
+
 impl Timestamp {
     /// The last instant there is.
     pub const MAX: Self = Self(LATEST_MS);

@@ -1,14 +1,16 @@
 //! Another program that still makes licenses for our purchases: from the moment that it is seen no key is made for them, so
 //! that nobody gets two, until a person says that it has stopped.
 
+use crate::domain::adoption::{MadeHere, begun_by, made_by_another};
 use crate::domain::id::{MachineId, SourceName};
+use crate::domain::machine::Machine;
 use crate::domain::standing::{Author, Standing, StandingOrder};
 use crate::domain::time::Timestamp;
 use crate::engine::Handle;
 
 /// Since when licenses are made here for a source; `None`: nothing was ever served, or something is only observed, and others
 /// make them.
-pub(crate) fn makes_since(handle: &Handle, of: &SourceName) -> Option<Timestamp> {
+fn makes_since(handle: &Handle, of: &SourceName) -> Option<Timestamp> {
     let store = handle.rules().store_since?;
     let standing = handle.standing();
     if standing.observes_anything() {
@@ -19,6 +21,17 @@ pub(crate) fn makes_since(handle: &Handle, of: &SourceName) -> Option<Timestamp>
             .live_since(of)
             .map_or(store, |live| live.max(store)),
     )
+}
+
+/// Whether a license of a purchase that is not its own, made at an instant by the service's clock, shows another program.
+pub(crate) fn is_another_s(handle: &Handle, machine: &Machine, made: Timestamp) -> bool {
+    let gaps = handle.gaps();
+    let here = MadeHere {
+        since: makes_since(handle, &machine.source),
+        gaps: &gaps,
+        clock_agrees: handle.clock_agrees(),
+    };
+    made_by_another(made, begun_by(machine), &here)
 }
 
 /// Orders that no key is made for a source, once. One that cannot be written is seen again.

@@ -1,11 +1,10 @@
 //! Another program that makes licenses for our purchases: what waits for a person because of it, and what an audit saw.
 
 use crate::adopt::Stranger;
-use crate::domain::adoption::made_by_another;
 use crate::domain::attention::{Attention, Concern};
 use crate::domain::id::SourceName;
 use crate::domain::standing::{StandingOrder, StandingOrders};
-use crate::effects::other_handler::{makes_since, report};
+use crate::effects::other_handler::{is_another_s, report};
 use crate::effects::services::Services;
 use crate::engine::Handle;
 use crate::engine::read::view;
@@ -25,20 +24,14 @@ pub(super) fn attention(orders: &StandingOrders) -> Vec<Attention> {
 /// Reports it where an audit found a license that somebody else made beside one from here, since they are made here. It is
 /// judged by what the purchase is by now: while the list was read, one of its own may have been made.
 pub(super) async fn judge(handle: &Handle, services: &Services, strangers: &[Stranger]) {
-    let gaps = handle.gaps();
-    let ours = |of: &Stranger| {
-        let machine = view::machine(handle.reader(), &of.machine);
-        // What cannot be read now is judged by the next audit.
-        let machine = machine.ok().flatten();
-        services.is_held(&of.made.key) || machine.is_none_or(|m| of.made.may_be_ours(&m))
-    };
     let another = |of: &&Stranger| {
-        let since = makes_since(handle, of.machine.source());
-        let made = of
-            .made
-            .at
-            .is_some_and(|at| made_by_another(at, since, &gaps));
-        made && !ours(of)
+        // What cannot be read now is judged by the next audit.
+        let machine = view::machine(handle.reader(), &of.machine);
+        let Some((machine, made)) = machine.ok().flatten().zip(of.made.at) else {
+            return false;
+        };
+        let ours = services.is_held(&of.made.key) || of.made.may_be_ours(&machine);
+        !ours && is_another_s(handle, &machine, made)
     };
     let newest = strangers.iter().filter(another).max_by_key(|of| of.made.at);
     if let Some((of, made)) = newest.and_then(|of| Some((of, of.made.at?))) {

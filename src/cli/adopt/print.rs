@@ -45,9 +45,13 @@ pub(super) fn bad_lines(table: &mut KeyTable, read: &ReadArgs) {
     }
 }
 
+/// Charges that are named in one line.
+const CHARGES_MAX: usize = 5;
+
 /// Says what belongs to no row.
 pub(super) fn aside(found: &[Found]) {
     for found in found {
+        charges(found);
         if found.unlabelled > 0 {
             report::say(&format!(
                 "{} no label of a purchase: left alone",
@@ -69,6 +73,29 @@ pub(super) fn aside(found: &[Found]) {
             ));
         }
     }
+}
+
+/// Says of which charges nobody knows what they sold, and which say more than the lists of refunds and disputes show.
+fn charges(found: &Found) {
+    if found.loose_charges > 0 {
+        report::say(&format!(
+            "{} to no checkout session, subscription or invoice: nothing says what was sold, so nothing is taken in",
+            counted(found.loose_charges, "charge belongs", "charges belong")
+        ));
+    }
+    if found.unlisted.is_empty() {
+        return;
+    }
+    let named = &found.unlisted[..found.unlisted.len().min(CHARGES_MAX)];
+    let more = match found.unlisted.len() - named.len() {
+        0 => String::new(),
+        n => format!(" and {n} more"),
+    };
+    report::warning(&format!(
+        "{}{more}: money went back or is disputed, and Stripe lists no such refund or dispute; nothing ends by that. Look at \
+         them at Stripe",
+        named.join(", ")
+    ));
 }
 
 /// Prints the report.

@@ -2,7 +2,7 @@
 
 use super::{ADOPTED_PREFIX, Gap};
 use crate::domain::action::{Action, ActionOutcome};
-use crate::domain::fact::{BillingReason, Fact, FactBody, SubscriptionEvent};
+use crate::domain::fact::{BillingReason, Fact, FactBody, SessionEvent, SubscriptionEvent};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
 use crate::domain::notice::{Notice, NoticeStatus};
@@ -51,6 +51,21 @@ fn began(machine: &Machine) -> Option<Began> {
     } else {
         Began::At(first)
     })
+}
+
+/// When a purchase had begun, by Stripe's clock; `None`: nothing is known of its beginning, and it may have been long ago. No
+/// license of it is older.
+#[must_use]
+pub fn begun_by(machine: &Machine) -> Option<Timestamp> {
+    // A payment that was delayed tells of a checkout that was completed days before.
+    let delayed =
+        |f: &Fact| matches!(&f.body, FactBody::Session(s) if s.event != SessionEvent::Completed);
+    let mut facts = machine.facts.iter();
+    let is_known = facts.any(|f| f.subscription().is_some() || is_start(f) && !delayed(f));
+    match began(machine) {
+        Some(Began::At(at)) if is_known => Some(at),
+        Some(Began::At(_) | Began::Earlier) | None => None,
+    }
 }
 
 /// Whether a purchase began before the store's first start, or was told of only after a gap in which it may have been told

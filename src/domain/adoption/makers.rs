@@ -5,18 +5,37 @@ use super::found::FoundLicense;
 use crate::domain::action::{Action, ActionOutcome, Answer, CreatePhase};
 use crate::domain::id::LicenseKey;
 use crate::domain::machine::Machine;
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::{CLOCKS_AGREE, Span, Timestamp};
 
 /// Two clocks, ours and the license service's, are no further apart than this.
 const CLOCKS_APART: Span = Span::from_minutes(10);
 
+/// Since when licenses are made here, and what is known of our clock.
+#[derive(Clone, Copy, Debug)]
+pub struct MadeHere<'a> {
+    /// Since when; `None`: they are not.
+    pub since: Option<Timestamp>,
+    /// Times of which nothing is remembered.
+    pub gaps: &'a [Gap],
+    /// Whether our clock and Stripe's agree.
+    pub clock_agrees: bool,
+}
+
 /// Whether a license of one of our purchases that is not ours was made by somebody else after licenses began to be made here.
-/// In a gap it may have been this program itself.
+/// `begun`: when the purchase had begun at Stripe, where known. No license is older than its purchase, and Stripe's clock is
+/// nearer to ours than the license service's is known to be. In a gap it may have been this program itself.
 #[must_use]
-pub fn made_by_another(made: Timestamp, since: Option<Timestamp>, gaps: &[Gap]) -> bool {
+pub fn made_by_another(made: Timestamp, begun: Option<Timestamp>, here: &MadeHere<'_>) -> bool {
     let in_gap =
         |gap: &Gap| gap.from - CLOCKS_APART <= made && made <= gap.to.max(gap.noted) + CLOCKS_APART;
-    since.is_some_and(|since| made > since + CLOCKS_APART) && !gaps.iter().any(in_gap)
+    let Some(since) = here.since else {
+        return false;
+    };
+    let begun = begun.filter(|_| here.clock_agrees);
+    // A label may name a customer, too, and an older license of theirs.
+    let is_of_new =
+        begun.is_some_and(|at| at > since + CLOCKS_AGREE) && made > since - CLOCKS_APART;
+    (made > since + CLOCKS_APART || is_of_new) && !here.gaps.iter().any(in_gap)
 }
 
 /// A license that carries a purchase's name, by what tells who made it.
@@ -101,15 +120,54 @@ mod tests {
             (61_000, true),
         ] {
             assert_eq!(
-                made_by_another(s(made), Some(s(1_000)), &[gap]),
+                made_by_another(s(made), None, &here(Some(1_000), &[gap])),
                 another,
                 "{made}"
             );
         }
         assert!(
-            !made_by_another(s(2_000), None, &[]),
+            !made_by_another(s(2_000), Some(s(2_000)), &here(None, &[])),
             "in replay there is nobody else"
         );
+    }
+
+    fn here(since: Option<i64>, gaps: &[Gap]) -> MadeHere<'_> {
+        MadeHere {
+            since: since.map(s),
+            gaps,
+            clock_agrees: true,
+        }
+    }
+
+    /// Within the minutes by which the license service's clock may be off.
+    #[test]
+    fn a_license_of_a_purchase_that_began_since_then_was_made_since_then() {
+        let gap = Gap::between(s(1_300), s(1_400));
+        for (begun, made, gaps, another) in [
+            (Some(1_121), 1_130, &[][..], true),
+            (Some(1_121), 900, &[], true), // the service's clock is behind
+            (Some(1_121), 400, &[], false), // a customer's older one, by a label that both have
+            (Some(1_120), 1_130, &[], false), // Stripe's clock may be ahead
+            (Some(900), 1_130, &[], false), // the old handler was told before
+            (None, 1_130, &[], false),
+            (Some(1_121), 1_130, &[gap][..], false),
+        ] {
+            let here = here(Some(1_000), gaps);
+            let begun = begun.map(s);
+            assert_eq!(
+                made_by_another(s(made), begun, &here),
+                another,
+                "{begun:?} {made}"
+            );
+            let doubted = MadeHere {
+                clock_agrees: false,
+                ..here
+            };
+            assert!(
+                !made_by_another(s(made), begun, &doubted),
+                "our clock may be off"
+            );
+        }
     }
 
     /// A subscription whose second license is being made since an instant.

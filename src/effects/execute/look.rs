@@ -109,12 +109,10 @@ impl ActionExecutor<'_> {
     /// A license of a purchase that was made since licenses are made here, and not here, is another program's. While the list
     /// was read, another create of the purchase may have made one.
     async fn judge_makers(&self, machine: &Machine, found: &[License]) {
-        let since = other_handler::makes_since(self.handle, &machine.source);
-        let gaps = self.handle.gaps();
         let kept = view::machine(self.handle.reader(), &machine.id);
         let Ok(Some(now)) = kept else { return };
         let others = found.iter().filter(|l| !made(l).may_be_ours(&now));
-        let another = |made: &Timestamp| adoption::made_by_another(*made, since, &gaps);
+        let another = |made: &Timestamp| other_handler::is_another_s(self.handle, &now, *made);
         let made = others.filter_map(|l| l.created_at).filter(another);
         if let Some(made) = made.max() {
             other_handler::report(self.handle, &machine.id, made).await;

@@ -8,10 +8,8 @@ use arc_swap::ArcSwapOption;
 
 use crate::clock::{Clock, JumpWatch};
 use crate::domain::hold::{Distrust, DistrustCause};
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::{CLOCKS_AGREE, Span, Timestamp};
 
-/// Two clocks that are no further apart agree: a delivery takes seconds, a wrong clock is minutes off.
-const CLOCKS_APART_MAX: Span = Span::from_minutes(2);
 /// A wall clock that moved by more against the monotonic one is not trusted.
 const JUMP_MAX: Span = Span::from_minutes(2);
 
@@ -96,7 +94,7 @@ impl Trust {
 
     pub(super) fn note_clock(&self, signed: Timestamp, received: Timestamp) {
         let apart = (received - signed).ms().abs();
-        if apart <= CLOCKS_APART_MAX.ms() && !self.clock_agrees() {
+        if apart <= CLOCKS_AGREE.ms() && !self.clock_agrees() {
             self.clock_agrees.store(true, Ordering::Relaxed);
         }
     }

@@ -191,9 +191,12 @@ fn costs_a_call_for_each_page(shop: &Shop) {
     let invoices: i64 = subscribed().map(|c| c.renewals() + 1).sum();
     let pages = |objects: usize| objects.div_ceil(100).max(1);
     let invoices = usize::try_from(invoices).unwrap();
+    let now_s = keyward::clock::Clock::Wall.now().s();
+    let tried = shop.customers.iter().map(|c| c.charges(now_s).len());
     let all = [
         subscriptions,
         invoices,
+        tried.sum(),
         shop.customers.len(),
         refunds(shop),
         0,

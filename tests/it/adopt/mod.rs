@@ -4,6 +4,7 @@ mod again;
 mod apply;
 mod aside;
 mod came_back;
+mod charges;
 mod elsewhere;
 mod kill;
 mod look;

@@ -238,12 +238,16 @@ impl Shop {
             "/v1/checkout/sessions",
             customers.iter().map(|c| c.session(now_s)),
         );
+        stripe.add(
+            "/v1/charges",
+            customers.iter().flat_map(|c| c.charges(now_s)),
+        );
         let refunded = customers.iter().filter(|c| c.life == Life::Refunded);
         stripe.add(
             "/v1/refunds",
             refunded.map(|c| {
                 json!({"id": format!("re_{}", c.n), "object": "refund", "amount": 2900, "currency": "usd",
-                    "payment_intent": format!("pi_{}_0", c.n), "status": "succeeded",
+                    "payment_intent": format!("pi_{}_0", c.n), "charge": format!("ch_{}_0", c.n), "status": "succeeded",
                     "created": c.turned_s(now_s) + 7_200})
             }),
         );

@@ -29,6 +29,7 @@ async fn second(shop: &Shop, customer: &Customer) -> String {
     let unpaid = json!({"id": "cs_live_late", "object": "checkout.session", "mode": "payment", "status": "complete",
         "payment_status": "unpaid", "created": 1, "livemode": true, "metadata": {}});
     stripe.add("/v1/checkout/sessions", [unpaid]);
+    stripe.add("/v1/charges", []);
     stripe.add("/v1/refunds", []);
     stripe.add("/v1/disputes", []);
     let label = format!("Stripe sub {}", customer.object());

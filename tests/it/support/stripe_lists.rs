@@ -1,6 +1,8 @@
 //! A stand-in for Stripe's lists: pages of at most 100, newest first, both cursors, `created` ranges, nested lists cut at
 //! ten, and refusals for what Stripe refuses. An unknown path or parameter is a 400, never an empty answer.
 
+mod page;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -12,9 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::fake_stripe::KEY;
-
-/// Nested lists show no more.
-const SHOWN: usize = 10;
+use page::{Page, hide};
 
 /// What goes wrong, and when.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +29,8 @@ pub(crate) struct Faults {
     pub(crate) repeats_pages: bool,
     /// So many calls are answered with a 500 at first.
     pub(crate) broken_first: usize,
+    /// A path that the key may not read, with the permission that is named.
+    pub(crate) forbidden: Option<(&'static str, &'static str)>,
     /// After so many calls nothing is answered any more.
     pub(crate) hangs_at: Option<usize>,
 }
@@ -49,7 +51,7 @@ struct Db {
 pub(crate) struct StripeLists(Arc<Mutex<Db>>);
 
 /// The parameters that each list takes, besides those of all.
-const LISTS: [(&str, &[&str]); 7] = [
+const LISTS: [(&str, &[&str]); 8] = [
     (
         "/v1/subscriptions",
         &[
@@ -73,6 +75,10 @@ const LISTS: [(&str, &[&str]); 7] = [
             "subscription",
             "created",
         ],
+    ),
+    (
+        "/v1/charges",
+        &["customer", "payment_intent", "transfer_group", "created"],
     ),
     ("/v1/refunds", &["charge", "payment_intent", "created"]),
     ("/v1/disputes", &["charge", "payment_intent", "created"]),
@@ -106,6 +112,14 @@ impl StripeLists {
         let list = db.lists.entry(path).or_default();
         list.extend(objects);
         list.sort_by_key(|o| std::cmp::Reverse(o["created"].as_i64().unwrap_or(0)));
+    }
+
+    /// Puts an object in the place of the one with its id.
+    pub(crate) fn replace(&self, path: &'static str, object: Value) {
+        let mut db = self.0.lock().unwrap();
+        let list = db.lists.get_mut(path).unwrap();
+        let own = list.iter_mut().find(|o| o["id"] == object["id"]);
+        *own.unwrap() = object;
     }
 
     /// Sets what goes wrong.
@@ -180,7 +194,8 @@ impl Db {
         let name: Vec<&str> = path
             .split('/')
             .map(|part| {
-                if part.contains('_') && part != "subscription_items" && part != "line_items" {
+                let lists = ["subscription_items", "invoice_payments", "line_items"];
+                if part.contains('_') && !lists.contains(&part) {
                     "{id}"
                 } else {
                     part
@@ -193,6 +208,13 @@ impl Db {
                 500,
                 json!({"error": {"type": "api_error", "message": "it is down"}}),
             ));
+        }
+        if let Some((_, permission)) = self.faults.forbidden.filter(|(of, _)| *of == path) {
+            let said = format!(
+                "The provided key 'rk_live_***1' does not have the required permissions for this endpoint: '{permission}'."
+            );
+            let error = json!({"type": "invalid_request_error", "code": "more_permissions_required", "message": said});
+            return Err((403, json!({ "error": error })));
         }
         let every = self.faults.limited_every;
         if every > 0 && self.calls.is_multiple_of(every) {
@@ -274,118 +296,19 @@ impl Db {
                 let (_, id) = of.ok_or_else(|| refusal("parameter_missing", "subscription"))?;
                 ("/v1/subscriptions", id.as_str(), "items")
             }
+            ["v1", "invoice_payments"] => {
+                let of = query.iter().find(|(k, _)| k == "invoice");
+                let (_, id) = of.ok_or_else(|| refusal("parameter_missing", "invoice"))?;
+                ("/v1/invoices", id.as_str(), "payments")
+            }
             _ => return Ok(None),
         };
-        let page = Page::of(query, &["subscription"])?;
+        let page = Page::of(query, &["subscription", "invoice"])?;
         let object = self.lists.get(list).into_iter().flatten();
         let object = object.clone().find(|o| o["id"] == id);
         let object = object.ok_or((404, json!({"error": {"code": "resource_missing"}})))?;
         let rows = object[name]["data"].as_array().into_iter().flatten();
         let rows: Vec<&Value> = rows.collect();
         page.cut(&rows, path).map(Some)
-    }
-}
-
-/// What a list is asked for.
-#[derive(Debug, Default)]
-struct Page {
-    limit: usize,
-    after: Option<String>,
-    before: Option<String>,
-    created: Vec<(String, i64)>,
-    equal: Vec<(String, String)>,
-    expand: Vec<String>,
-}
-
-impl Page {
-    fn of(query: &[(String, String)], takes: &[&str]) -> Result<Self, Refused> {
-        let mut page = Self {
-            limit: 10,
-            ..Self::default()
-        };
-        for (key, value) in query {
-            let head = key.split('[').next().unwrap_or_default();
-            match key.as_str() {
-                "limit" => page.limit = value.parse().unwrap_or(0),
-                "starting_after" => page.after = Some(value.clone()),
-                "ending_before" => page.before = Some(value.clone()),
-                "expand[]" if takes.contains(&"expand[]") => page.expand.push(value.clone()),
-                _ if !takes.contains(&head) => return Err(refusal("parameter_unknown", key)),
-                _ if head == "created" => {
-                    let at = value.parse();
-                    let at = at.map_err(|_| refusal("parameter_invalid_integer", key))?;
-                    page.created.push((key.clone(), at));
-                }
-                _ => page.equal.push((key.clone(), value.clone())),
-            }
-        }
-        match page.limit {
-            1..=100 => Ok(page),
-            _ => Err(refusal("parameter_invalid_integer", "limit")),
-        }
-    }
-
-    fn takes(&self, path: &str, object: &Value) -> bool {
-        let at = object["created"].as_i64().unwrap_or(0);
-        let within = self.created.iter().all(|(key, bound)| match key.as_str() {
-            "created[gte]" => at >= *bound,
-            "created[gt]" => at > *bound,
-            "created[lte]" => at <= *bound,
-            "created[lt]" => at < *bound,
-            _ => at == *bound,
-        });
-        let status = self.equal.iter().find(|(key, _)| key == "status");
-        let status = match (path, status.map(|(_, v)| v.as_str())) {
-            ("/v1/subscriptions", Some("all")) => true,
-            // The default leaves out what has ended.
-            ("/v1/subscriptions", None) => object["status"] != "canceled",
-            (_, None) => true,
-            (_, Some(status)) => object["status"] == status,
-        };
-        let mut others = self.equal.iter().filter(|(key, _)| key != "status");
-        within && status && others.all(|(key, value)| object[key] == *value)
-    }
-
-    fn cut(&self, rows: &[&Value], url: &str) -> Result<Value, Refused> {
-        let place = |id: &String, param: &str| {
-            let found = rows.iter().position(|o| o["id"] == *id);
-            found.ok_or_else(|| refusal("resource_missing", param))
-        };
-        let (begin, end) = match (&self.after, &self.before) {
-            (Some(_), Some(_)) => return Err(refusal("parameter_unknown", "ending_before")),
-            (Some(id), None) => {
-                let begin = place(id, "starting_after")? + 1;
-                (begin, rows.len().min(begin + self.limit))
-            }
-            (None, Some(id)) => {
-                let end = place(id, "ending_before")?;
-                (end.saturating_sub(self.limit), end)
-            }
-            (None, None) => (0, rows.len().min(self.limit)),
-        };
-        let more = if self.before.is_some() {
-            begin > 0
-        } else {
-            end < rows.len()
-        };
-        Ok(json!({"object": "list", "url": url, "has_more": more, "data": rows[begin..end]}))
-    }
-}
-
-/// What the list does not show of an object.
-fn hide(object: &mut Value, page: &Page) {
-    for name in ["items", "lines", "line_items", "payments"] {
-        let expanded = page.expand.iter().any(|e| *e == format!("data.{name}"));
-        if matches!(name, "line_items" | "payments") && !expanded {
-            if let Some(fields) = object.as_object_mut() {
-                fields.remove(name);
-            }
-            continue;
-        }
-        if let Some(data) = object[name]["data"].as_array() {
-            let cut = data.len() > SHOWN;
-            let shown: Vec<Value> = data.iter().take(SHOWN).cloned().collect();
-            object[name] = json!({"object": "list", "has_more": cut, "data": shown});
-        }
     }
 }

@@ -88,7 +88,11 @@ fn about(fact: &Fact) -> (Option<String>, Option<(i64, String)>) {
         }
         FactBody::Subscription(s) => (Some(s.id.to_string()), None),
         FactBody::Invoice(i) => (Some(i.id.to_string()), Some((i.total, i.currency.clone()))),
-        FactBody::Payment(p) => (p.invoice.as_ref().map(ToString::to_string), None),
+        FactBody::Payment(p) => {
+            let invoice = p.invoice.as_ref().map(ToString::to_string);
+            let charge = || p.charge.as_ref().map(ToString::to_string);
+            (invoice.or_else(charge), None)
+        }
         FactBody::Charge(c) => (Some(c.id.to_string()), None),
         FactBody::Refund(r) => (r.charge.as_ref().map(ToString::to_string), None),
         FactBody::Dispute(d) => (d.charge.as_ref().map(ToString::to_string), None),

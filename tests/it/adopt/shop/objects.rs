@@ -67,6 +67,40 @@ impl Customer {
         })
     }
 
+    /// What its payments tried, since basil without a word on the invoice: one try of each that was paid, and one that failed of
+    /// one that is not.
+    pub(in crate::adopt) fn charges(&self, now_s: i64) -> Vec<Value> {
+        let n = self.n;
+        let turned = |back: i64| self.turned_s(now_s) - back * 30 * DAY_S;
+        if self.is_once() {
+            let at = turned(self.renewals()) + 30;
+            return vec![self.charge(&n.to_string(), 4900, at, true)];
+        }
+        let fails = matches!(self.life, Life::Retries | Life::Fails);
+        let tried = (0..=self.renewals()).map(|back| {
+            let paid = !(back == 0 && fails);
+            self.charge(&format!("{n}_{back}"), 2900, turned(back) + 60, paid)
+        });
+        tried.collect()
+    }
+
+    fn charge(&self, payment: &str, amount: i64, at: i64, paid: bool) -> Value {
+        let returned = if self.life == Life::Refunded && payment.ends_with("_0") {
+            amount
+        } else {
+            0
+        };
+        json!({
+            "id": format!("ch_{payment}"), "object": "charge", "amount": amount, "currency": "usd", "created": at, "livemode": true,
+            "amount_captured": if paid { amount } else { 0 }, "amount_refunded": returned, "refunded": returned > 0,
+            "status": if paid { "succeeded" } else { "failed" }, "paid": paid, "captured": paid, "disputed": false,
+            "payment_intent": format!("pi_{payment}"), "customer": format!("cus_{}", self.n), "metadata": {},
+            "receipt_email": self.email(), "receipt_url": format!("https://pay.stripe.com/receipts/{payment}"),
+            "billing_details": {"email": self.email(), "name": "Ada", "address": {"line1": "12 St James Square", "country": "GB"}},
+            "payment_method_details": {"type": "card", "card": {"brand": "visa", "last4": "4242", "fingerprint": "Xt5EWLLDS7FJjR1c"}},
+        })
+    }
+
     pub(super) fn session(&self, now_s: i64) -> Value {
         let n = self.n;
         let began = self.turned_s(now_s) - self.renewals() * 30 * DAY_S;

@@ -68,6 +68,7 @@ fn listed(became: &[(Timestamp, Value)], now: Timestamp) -> Vec<(List, Value)> {
             List::Sessions => "checkout.session",
             List::Invoices => "invoice",
             List::Subscriptions => "subscription",
+            List::Charges => "charge",
             List::Refunds => "refund",
             List::Disputes => "dispute",
             List::Events => "event",
