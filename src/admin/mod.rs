@@ -11,7 +11,6 @@
 mod adoption;
 mod attention;
 mod backfill;
-mod came_back;
 mod context;
 mod decided;
 mod dismiss;

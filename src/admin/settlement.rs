@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::came_back;
 use super::context::Context;
 use super::failure::Failure;
+use super::held_by_order::held_by;
+use super::lists;
 use super::read;
 use super::request::action_name;
 use super::response::{Changed, Response};
@@ -60,7 +61,8 @@ pub(super) async fn settle(
     which: Which,
     order: Order,
 ) -> Result<Response, Failure> {
-    let (named, still_held) = match which {
+    let is_one = matches!(which, Which::One(_));
+    let (named, mut still_held) = match which {
         Which::One(id) => (vec![one(context, &id, &order).await?], BTreeMap::new()),
         Which::All(by) if by.is_settled_by_word() => {
             context.read(move |context| all(context, by)).await?
@@ -84,9 +86,19 @@ pub(super) async fn settle(
             },
         )
     };
-    let count = context
+    context
         .submit_all(named.iter().map(input).collect())
         .await?;
+    let (named, kept) = context.read(move |context| let_go(context, named)).await?;
+    if let (true, Some(((machine, number), _))) = (is_one, kept.first()) {
+        let (machine, number) = (machine.clone(), *number);
+        context
+            .read(move |context| awaited(context, &machine, number))
+            .await?;
+    }
+    for (_, by) in kept {
+        *still_held.entry(by).or_default() += 1;
+    }
     // A word on something else is no look at what the guard counts.
     let tripped = standing::guard(&context.handle)?.tripped.is_some();
     if tripped && !context.read(is_any_guarded).await? {
@@ -99,6 +111,7 @@ pub(super) async fn settle(
             tracing::info!(machine.id = %machine, action, by = author, reason, "held work {what}");
         }
     }
+    let count = u32::try_from(named.len()).unwrap_or(u32::MAX);
     let mut machines: Vec<MachineId> = named.into_iter().map(|(machine, _)| machine).collect();
     machines.dedup();
     Ok(Response::Changed(Changed {
@@ -125,10 +138,6 @@ async fn one(context: &Context, id: &str, order: &Order) -> Result<(MachineId, u
             ))
             .hint(format!("`keyward move-licenses --from {at}`")));
         }
-        let id = machine.clone();
-        context
-            .read(move |context| came_back::is_awaited(context, &id, number))
-            .await?;
     }
     Ok((machine, number))
 }
@@ -151,19 +160,50 @@ fn elsewhere(
     }))
 }
 
-/// Actions by their purchases, and how many others are held by what.
-type AllHeld = (Vec<(MachineId, u32)>, BTreeMap<HeldBy, u32>);
+/// Actions by their purchases.
+type Actions = Vec<(MachineId, u32)>;
 
-/// All that one thing holds, creates first: a license that one of them goes on with is not ended before.
-fn all(context: &Context, by: HeldBy) -> Result<AllHeld, Failure> {
-    let (mut creates, mut named, mut others) = (Vec::new(), Vec::new(), BTreeMap::new());
+/// Of actions that a word was said on, those that it settled, and those that are held all the same, by what.
+fn let_go(
+    context: &Context,
+    named: Actions,
+) -> Result<(Actions, Vec<((MachineId, u32), HeldBy)>), Failure> {
+    let (mut settled, mut kept) = (Vec::new(), Vec::new());
+    for one in named {
+        match held_by(context, &one)? {
+            Some(by) => kept.push((one, by)),
+            None => settled.push(one),
+        }
+    }
+    Ok((settled, kept))
+}
+
+/// That another purchase waits for the license that an action ends, so that it is held all the same.
+fn awaited(context: &Context, machine: &MachineId, number: u32) -> Result<(), Failure> {
+    let Some(machine) = view::machine(context.handle.reader(), machine)? else {
+        return Ok(());
+    };
+    let end = machine.actions.iter().find(|a| a.id == number);
+    match end.map(|end| lists::awaiting(context, &machine, end)) {
+        Some(awaiting) => awaiting?.map_or(Ok(()), |awaiting| {
+            let id = &machine.id;
+            Err(
+                Failure::input(format!("{awaiting}; nothing was changed")).hint(format!(
+                    "`keyward revoke {id} --reason …` ends the license all the same"
+                )),
+            )
+        }),
+        None => Ok(()),
+    }
+}
+
+/// All that one thing holds, and how many others are held by what.
+fn all(context: &Context, by: HeldBy) -> Result<(Actions, BTreeMap<HeldBy, u32>), Failure> {
+    let (mut named, mut others) = (Vec::new(), BTreeMap::new());
     view::machines(context.handle.reader(), |machine| {
         let held = |a: &&Action| a.outcome == ActionOutcome::Held;
         for action in machine.actions.iter().filter(held) {
             match action.held.as_ref().map(Hold::by) {
-                Some(it) if it == by && action.act.creates() => {
-                    creates.push((machine.id.clone(), action.id));
-                }
                 Some(it) if it == by => named.push((machine.id.clone(), action.id)),
                 Some(other) => *others.entry(other).or_default() += 1,
                 None => {}
@@ -171,8 +211,7 @@ fn all(context: &Context, by: HeldBy) -> Result<AllHeld, Failure> {
         }
         true
     })?;
-    creates.append(&mut named);
-    Ok((creates, others))
+    Ok((named, others))
 }
 
 fn is_any_guarded(context: &Context) -> Result<bool, Failure> {

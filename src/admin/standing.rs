@@ -73,7 +73,7 @@ pub(super) fn held(context: &Context, limit: Option<u32>) -> Result<Response, Fa
             if action.outcome != ActionOutcome::Held {
                 continue;
             }
-            let row = raw(&lists::row(context, &machine, action));
+            let row = lists::row(context, &machine, action).and_then(|row| raw(&row));
             newest.insert((action.at, machine.id.clone(), action.id), row);
             if newest.len() > max {
                 newest.pop_first();

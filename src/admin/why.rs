@@ -208,11 +208,16 @@ fn page(
     let seats = explained.due.seats.iter().zip(&explained.reasons);
     let licenses = seats
         .zip(present.iter().zip(said.seats))
-        .map(|((seat, reason), (present, said))| WhyLicense {
-            for_customer: said,
-            ..license(&machine, seat, reason, present, asked)
+        .map(|((seat, reason), (present, said))| {
+            let grant = grant_of(&machine, seat, present, asked);
+            let actions = actions(context, &machine, seat, grant, asked)?;
+            Ok(WhyLicense {
+                for_customer: said,
+                actions,
+                ..license(&machine, seat, reason, present, asked)
+            })
         })
-        .collect();
+        .collect::<Result<_, Failure>>()?;
     let situation = Situation {
         machine: &machine,
         folded: &explained.folded,
@@ -297,7 +302,7 @@ fn license(
             overridden: line.overridden,
         }),
         license: shown,
-        actions: actions(machine, seat, grant, asked),
+        actions: Vec::new(),
         would_change: reason.remedy.to_string(),
         for_customer: String::new(),
         extends: extended,

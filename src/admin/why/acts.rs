@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::admin::context::Context;
+use crate::admin::failure::Failure;
 use crate::admin::lists::waits_because;
 use crate::domain::action::{Act, Action, NewLicense, Word};
 use crate::domain::entitlement::SeatDue;
@@ -28,11 +30,12 @@ pub struct WhyAction {
 
 /// What was done or tried for a seat until the instant of knowing, and until the one that is spoken of.
 pub(super) fn actions(
+    context: &Context,
     machine: &Machine,
     seat: &SeatDue,
     grant: Option<&Grant>,
     asked: At,
-) -> Vec<WhyAction> {
+) -> Result<Vec<WhyAction>, Failure> {
     let concerns = |a: &&Action| {
         let of_grant = grant.is_some_and(|g| g.number == a.license);
         let makes = |new: &NewLicense| new.seat.item == seat.item && new.seat.unit == seat.unit;
@@ -40,14 +43,16 @@ pub(super) fn actions(
             && !matches!(a.act, Act::Read { .. } | Act::Query(_))
             && asked.knows(a.at)
     };
-    let rows = machine.actions.iter().filter(concerns).map(|a| WhyAction {
-        id: format!("{}#{}", machine.id, a.id),
-        kind: name_of(machine, a, asked.known_at).to_owned(),
-        outcome: a.outcome.as_str().to_owned(),
-        at: a.at,
-        attempts: a.attempts,
-        answer: waits_because(machine, a),
-        word: a.word(),
+    let rows = machine.actions.iter().filter(concerns).map(|a| {
+        Ok(WhyAction {
+            id: format!("{}#{}", machine.id, a.id),
+            kind: name_of(machine, a, asked.known_at).to_owned(),
+            outcome: a.outcome.as_str().to_owned(),
+            at: a.at,
+            attempts: a.attempts,
+            answer: waits_because(context, machine, a)?,
+            word: a.word(),
+        })
     });
     rows.collect()
 }
