@@ -73,7 +73,8 @@ pub(super) fn list(context: &Context, of_server: Vec<Attention>) -> Result<Respo
     let now = context.handle.clock().now();
     let (rules, orders) = (context.handle.rules(), context.handle.standing());
     let mut held = HeldCount::default();
-    let of_purchases = attention::all(context.handle.reader(), now, |m| held.add(m, &rules))?;
+    let (reader, revisions) = (context.handle.reader(), &rules.revisions);
+    let of_purchases = attention::all(reader, revisions, now, |m| held.add(m, &rules))?;
     let mut all = of_server;
     all.extend(attention::restored(&orders));
     all.extend(attention::held_back(&orders, &rules, Some(&held)));

@@ -50,15 +50,23 @@ pub(super) fn held_still(
     let_go: &[(MachineId, u32)],
 ) -> Result<BTreeMap<HeldBy, u32>, Failure> {
     let mut held = BTreeMap::new();
-    for (id, number) in let_go {
-        let machine = view::machine(context.handle.reader(), id)?;
-        let mut actions = machine.iter().flat_map(|machine| &machine.actions);
-        let still = actions.find(|a| a.id == *number && a.outcome == ActionOutcome::Held);
-        if let Some(by) = still.and_then(|a| a.held.as_ref()).map(Hold::by) {
+    for action in let_go {
+        if let Some(by) = held_by(context, action)? {
             *held.entry(by).or_default() += 1;
         }
     }
     Ok(held)
+}
+
+/// What holds an action at present.
+pub(super) fn held_by(
+    context: &Context,
+    (id, number): &(MachineId, u32),
+) -> Result<Option<HeldBy>, Failure> {
+    let machine = view::machine(context.handle.reader(), id)?;
+    let mut actions = machine.iter().flat_map(|machine| &machine.actions);
+    let held = actions.find(|a| a.id == *number && a.outcome == ActionOutcome::Held);
+    Ok(held.and_then(|a| a.held.as_ref()).map(Hold::by))
 }
 
 /// The same with what belongs to no plan.

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::request::EventFilter;
 use super::response::Response;
 use crate::domain::action::{Act, Action, ActionOutcome};
+use crate::domain::awaited::Awaiting;
 use crate::domain::change::Change;
 use crate::domain::guard::name_of;
 use crate::domain::hold::{HeldBy, Hold};
@@ -17,7 +18,8 @@ use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, EventView};
 use crate::engine::record::key::Table;
 use crate::engine::record::{self, RefusedRecord};
-use crate::engine::route::query;
+use crate::engine::route::{awaited, query};
+use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange};
 
 /// Rows in one list at most, so that a list of a large store stays within memory on both sides of the socket.
@@ -152,17 +154,41 @@ pub(super) struct ActionRow<'a> {
     held_at: Option<Timestamp>,
 }
 
-/// What an action waits for or failed by, in words.
-pub(super) fn waits_because(machine: &Machine, action: &Action) -> Option<String> {
-    action
-        .waits_because()
-        .or_else(|| machine.held.map(|flaw| flaw.to_string()))
+/// What an action waits for or failed by, in words: of an end that is held, what goes first.
+pub(super) fn waits_because(
+    context: &Context,
+    machine: &Machine,
+    action: &Action,
+) -> Result<Option<String>, Failure> {
+    let awaiting = awaiting(context, machine, action)?.map(|awaiting| awaiting.to_string());
+    Ok(awaiting
+        .or_else(|| action.waits_because())
+        .or_else(|| machine.held.map(|flaw| flaw.to_string())))
+}
+
+/// The purchase that waits for the license which an action that is held ends.
+pub(super) fn awaiting(
+    context: &Context,
+    machine: &Machine,
+    action: &Action,
+) -> Result<Option<Awaiting>, Failure> {
+    if action.outcome != ActionOutcome::Held {
+        return Ok(None);
+    }
+    let view = Committed(context.handle.reader());
+    let (rules, now) = (context.handle.rules(), context.handle.clock().now());
+    let found = awaited::awaiting(&view, &rules.revisions, machine, action, now)?;
+    Ok(found)
 }
 
 /// One action's row.
-pub(super) fn row<'a>(context: &'a Context, machine: &Machine, action: &Action) -> ActionRow<'a> {
+pub(super) fn row<'a>(
+    context: &'a Context,
+    machine: &Machine,
+    action: &Action,
+) -> Result<ActionRow<'a>, Failure> {
     let is_held = action.outcome == ActionOutcome::Held;
-    ActionRow {
+    Ok(ActionRow {
         id: format!("{}#{}", machine.id, action.id),
         machine: machine.id.to_string(),
         service: if action.act.question().is_some() {
@@ -176,7 +202,7 @@ pub(super) fn row<'a>(context: &'a Context, machine: &Machine, action: &Action) 
         seat: action.license,
         outcome: action.outcome.as_str(),
         attempts: action.attempts,
-        error: waits_because(machine, action),
+        error: waits_because(context, machine, action)?,
         next: (action.outcome == ActionOutcome::Pending && machine.held.is_none())
             .then_some(action.due),
         held_by: is_held
@@ -184,7 +210,7 @@ pub(super) fn row<'a>(context: &'a Context, machine: &Machine, action: &Action) 
             .flatten(),
         // One that was held before the instant was kept, has been since it was decided.
         held_at: is_held.then_some(action.held_at.unwrap_or(action.at)),
-    }
+    })
 }
 
 pub(super) fn service_of<'a>(context: &'a Context, machine: &Machine) -> &'a str {
@@ -202,7 +228,7 @@ pub(super) fn actions(context: &Context, limit: Option<u32>) -> Result<Response,
     view::machines(context.handle.reader(), |machine| {
         let open = |a: &&Action| OPEN.contains(&a.outcome) && !matches!(a.act, Act::Read { .. });
         for action in machine.actions.iter().filter(open) {
-            let row = raw(&row(context, &machine, action));
+            let row = row(context, &machine, action).and_then(|row| raw(&row));
             newest.insert((action.at, machine.id.clone(), action.id), row);
             if newest.len() > max {
                 newest.pop_first();

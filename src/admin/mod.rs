@@ -3,7 +3,7 @@
 //! A [`Request`] gets its [`Response`], or a [`Failure`] with the way out, from the [`Service`]: over the `socket` while the
 //! server runs, in the command's own process when it does not. `read` has one purchase's page, `lists` what waits and what
 //! was refused, `history` all that was received, `policy` what the newest plans and policies would change,
-//! `standing` what holds for the whole shop, `held_work` what of an order is held all the same, `overrides` what a customer has of
+//! `standing` what holds for the whole shop, `settlement` a person's word on what is held, `held_work` what of an order is held all the same, `overrides` what a customer has of
 //! their own, `upkeep` backups and checks of the whole store, `why` what decided, `reload` has the server read its config again,
 //! `adoption` what a look at a shop needs of the store, `service_move` what moves to another
 //! license service.
@@ -11,7 +11,6 @@
 mod adoption;
 mod attention;
 mod backfill;
-mod came_back;
 mod context;
 mod decided;
 mod dismiss;
@@ -33,6 +32,7 @@ mod retry;
 mod service;
 mod service_move;
 pub(crate) mod socket;
+mod settlement;
 mod standing;
 mod upkeep;
 mod why;
@@ -55,6 +55,7 @@ pub use response::{
 };
 pub use service::Service;
 pub use service_move::{ElsewhereRow, MoveQuery, MoveRow};
-pub use standing::{Compared, Holding, Settlement};
+pub use settlement::Settlement;
+pub use standing::{Compared, Holding};
 pub use upkeep::{Verified, WrongEntry};
 pub use why::{WhyLicense, WhyPage, WhyPolicy};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::erase::EraseQuery;
 use super::overrides::OverrideOrder;
 use super::service_move::MoveQuery;
-use super::standing::Settlement;
+use super::settlement::Settlement;
 
 use crate::domain::adoption::Repair;
 use crate::domain::decision::Decision;

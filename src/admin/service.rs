@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::reload::ReloadOrders;
 use super::request::{Request, action_name};
 use super::response::{Response, changed};
-use super::standing::Which;
+use super::settlement::{self, Which};
 use super::upkeep::Upkeep;
 use super::{
     adoption, attention, backfill, dismiss, erase, history, issue, lists, overrides, policy, read,
@@ -157,7 +157,7 @@ impl Service {
                 reason,
             } => {
                 let which = Which::of(id, held_by);
-                standing::settle(&self.context, which, settlement.by(author, reason)).await
+                settlement::settle(&self.context, which, settlement.by(author, reason)).await
             }
             Request::Order {
                 what,

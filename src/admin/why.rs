@@ -1,20 +1,22 @@
 //! Why a purchase's licenses are what they are, as they were at an instant, by what was known at another.
 
+mod acts;
+
 use serde::{Deserialize, Serialize};
+
+pub use acts::WhyAction;
+use acts::actions;
 
 use super::context::{Context, no_machine, raw};
 use super::failure::Failure;
-use super::lists::waits_because;
 use super::read;
 use super::response::{Response, TimelineItem};
-use crate::domain::action::{Act, Action, Word};
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{Pair, SeatDue, Want};
 use crate::domain::explain::{
     At, FactRef, Gap, Holds, Present, Rest, SeatReason, Tense, begins_later, explain, paragraph,
     present, unplanned as unplanned_prices,
 };
-use crate::domain::guard::name_of;
 use crate::domain::id::MachineId;
 use crate::domain::lifecycle::State;
 use crate::domain::machine::{Grant, Machine};
@@ -153,22 +155,6 @@ pub struct WhyGrant {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Something done or tried.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct WhyAction {
-    /// Its name, like `stripe/sub_123#4`.
-    pub id: String,
-    pub kind: String,
-    pub outcome: String,
-    pub at: Timestamp,
-    pub attempts: u32,
-    /// What the service said, or what it waits for.
-    pub answer: Option<String>,
-    /// What a person said of it when it was held.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub word: Option<Word>,
-}
-
 /// The purchases that a text leads to, explained.
 pub(super) fn why(
     context: &Context,
@@ -222,11 +208,16 @@ fn page(
     let seats = explained.due.seats.iter().zip(&explained.reasons);
     let licenses = seats
         .zip(present.iter().zip(said.seats))
-        .map(|((seat, reason), (present, said))| WhyLicense {
-            for_customer: said,
-            ..license(&machine, seat, reason, present, asked)
+        .map(|((seat, reason), (present, said))| {
+            let grant = grant_of(&machine, seat, present, asked);
+            let actions = actions(context, &machine, seat, grant, asked)?;
+            Ok(WhyLicense {
+                for_customer: said,
+                actions,
+                ..license(&machine, seat, reason, present, asked)
+            })
         })
-        .collect();
+        .collect::<Result<_, Failure>>()?;
     let situation = Situation {
         machine: &machine,
         folded: &explained.folded,
@@ -271,13 +262,7 @@ fn license(
     present: &Present<'_>,
     asked: At,
 ) -> WhyLicense {
-    let of_seat = |g: &&Grant| {
-        let named = g.seat.item == seat.item || seat.aliases.contains(&g.seat.item);
-        named && g.seat.unit == seat.unit
-    };
-    let newest = || machine.grants.iter().rev().find(of_seat);
-    let grant = present.grant.or_else(newest);
-    let grant = grant.filter(|g| asked.knows(g.since));
+    let grant = grant_of(machine, seat, present, asked);
     let (should_be, until) = match seat.want {
         Want::Nothing => ("nothing", None),
         Want::Live { until } => ("live", until),
@@ -317,7 +302,7 @@ fn license(
             overridden: line.overridden,
         }),
         license: shown,
-        actions: actions(machine, seat, grant, asked),
+        actions: Vec::new(),
         would_change: reason.remedy.to_string(),
         for_customer: String::new(),
         extends: extended,
@@ -373,25 +358,18 @@ fn row(pair: Pair) -> WhyRow {
     }
 }
 
-/// What was done or tried for a seat until the instant of knowing, and until the one that is spoken of.
-fn actions(machine: &Machine, seat: &SeatDue, grant: Option<&Grant>, asked: At) -> Vec<WhyAction> {
-    let concerns = |a: &&Action| {
-        let of_grant = grant.is_some_and(|g| g.number == a.license);
-        let makes = |new: &crate::domain::action::NewLicense| {
-            new.seat.item == seat.item && new.seat.unit == seat.unit
-        };
-        (of_grant || a.act.new_license().is_some_and(makes))
-            && !matches!(a.act, Act::Read { .. } | Act::Query(_))
-            && asked.knows(a.at)
+/// The license of a seat: the one that stands for it, or the newest that did.
+fn grant_of<'m>(
+    machine: &'m Machine,
+    seat: &SeatDue,
+    present: &Present<'m>,
+    asked: At,
+) -> Option<&'m Grant> {
+    let of_seat = |g: &&Grant| {
+        let named = g.seat.item == seat.item || seat.aliases.contains(&g.seat.item);
+        named && g.seat.unit == seat.unit
     };
-    let rows = machine.actions.iter().filter(concerns).map(|a| WhyAction {
-        id: format!("{}#{}", machine.id, a.id),
-        kind: name_of(machine, a, asked.known_at).to_owned(),
-        outcome: a.outcome.as_str().to_owned(),
-        at: a.at,
-        attempts: a.attempts,
-        answer: waits_because(machine, a),
-        word: a.word(),
-    });
-    rows.collect()
+    let newest = || machine.grants.iter().rev().find(of_seat);
+    let grant = present.grant.or_else(newest);
+    grant.filter(|g| asked.knows(g.since))
 }

@@ -217,3 +217,32 @@ fn the_template_shows_every_key() {
         );
     }
 }
+
+/// Mail into a folder is a trial's. Where licenses are sold outside it is none: customers who paid wait for their mail.
+#[test]
+fn mail_into_a_folder_is_warned_of_where_licenses_are_sold_outside() {
+    const FOLDER: &str = "transport = \"folder\"\npath = \"p\"\nfrom = \"a@b.c\"\n";
+    const SMTP: &str = "transport = \"smtp\"\nurl = \"smtps://h\"\nfrom = \"a@b.c\"\n";
+    const OUTSIDE: &str = "service = \"authforge\"\napi_key = \"k\"\napp_id = \"a\"\n";
+    const INSIDE: &str = "service = \"embedded\"\n";
+    for (of_source, licenses, mail, warned) in [
+        ("", OUTSIDE, FOLDER, true),
+        ("", OUTSIDE, SMTP, false),
+        ("", INSIDE, FOLDER, false),
+        // A source of its own service, and one that mails by itself.
+        ("licenses", INSIDE, FOLDER, true),
+        ("mail", OUTSIDE, FOLDER, false),
+    ] {
+        let own = match of_source {
+            "licenses" => format!("[source.licenses]\n{OUTSIDE}"),
+            "mail" => format!("[source.mail]\n{SMTP}"),
+            _ => String::new(),
+        };
+        let source = "[[source]]\nname = \"s\"\nsigning_secrets = [\"w\"]\n";
+        let text = format!("{source}{own}[licenses]\n{licenses}[mail]\n{mail}");
+        let (_, warnings) = read(&text).unwrap_or_else(|e| panic!("{text}{e}"));
+        let message = "mail is written to a folder: no customer gets any";
+        let is = warnings.iter().any(|w| w.message == message);
+        assert_eq!(is, warned, "{text}");
+    }
+}

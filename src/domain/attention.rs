@@ -16,6 +16,7 @@ pub use trouble::{BackupTrouble, EndpointTrouble, HeldBack, ServiceTrouble, Shor
 pub use unreadable::{UnreadableEvent, UnreadableEvents};
 
 use super::adoption::Differences;
+use super::awaited::Awaiting;
 use super::fact::Priced;
 use super::finding::Finding;
 use super::hold::{Flaw, Hold};
@@ -44,7 +45,12 @@ pub enum Concern {
     /// An action was refused, and a retry alone does not mend it.
     RefusedAction(ActionAttention),
     /// An action is held until somebody says otherwise.
-    HeldAction { action: ActionAttention, hold: Hold },
+    HeldAction {
+        action: ActionAttention,
+        hold: Hold,
+        /// The purchase that waits for the license which it ends.
+        awaiting: Option<Awaiting>,
+    },
     /// A purchase is paid, and its key is late.
     PaidWithoutKey {
         machine: MachineId,

@@ -38,6 +38,7 @@ pub mod action; // durable pieces of outside work
 pub mod adoption; // licenses that exist although this store knows nothing of them
 pub(crate) mod alert; // what the operator is alerted to, and when
 pub(crate) mod attention; // what waits for a person, by its cause
+pub(crate) mod awaited; // a license that another purchase of the customer waits for is not ended before
 pub mod by_hand; // what a license service does not take is somebody's task
 pub(crate) mod change; // what an action would change, for whoever is asked for a yes
 pub(crate) mod context; // all that a decision depends on besides the machine

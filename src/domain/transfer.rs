@@ -129,28 +129,30 @@ pub fn restorable(
     now: Timestamp,
 ) -> Vec<u32> {
     let began = folded.transitions.first().map_or(now, |t| t.at);
-    let restores =
-        |plan: Option<&PlanName>| revisions.policy(plan, began).resubscribe == Resubscribe::Restore;
-    let unsent = |a: &&Action| {
-        a.outcome == ActionOutcome::Pending
-            && a.attempts == 0
-            && (a.phase == CreatePhase::Ready
-                || matches!(a.phase, CreatePhase::Look { any_age: true, .. }))
+    let goes_on = |a: &&Action| {
+        a.outcome == ActionOutcome::Pending && goes_on_with_former(a, began, revisions)
     };
-    // What takes the place of a license of its own at another service needs no other.
-    let fits = |a: &&Action| {
-        created(a).is_some_and(|new| new.keeps.is_none() && restores(new.plan.as_ref()))
-    };
-    machine
-        .actions
-        .iter()
-        .filter(unsent)
-        .filter(fits)
-        .map(|a| a.id)
-        .collect()
+    let creates = machine.actions.iter().filter(goes_on);
+    creates.map(|a| a.id).collect()
 }
 
-fn created(action: &Action) -> Option<&NewLicense> {
+/// Whether a create of a purchase that began then brings back a former license, where there is one.
+pub(super) fn goes_on_with_former(
+    action: &Action,
+    began: Timestamp,
+    revisions: &Revisions,
+) -> bool {
+    let restores =
+        |plan: Option<&PlanName>| revisions.policy(plan, began).resubscribe == Resubscribe::Restore;
+    let unsent = action.attempts == 0
+        && (action.phase == CreatePhase::Ready
+            || matches!(action.phase, CreatePhase::Look { any_age: true, .. }));
+    // What takes the place of a license of its own at another service needs no other.
+    let fits = |new: &NewLicense| new.keeps.is_none() && restores(new.plan.as_ref());
+    unsent && created(action).is_some_and(fits)
+}
+
+pub(super) fn created(action: &Action) -> Option<&NewLicense> {
     if let Act::Create(new) = &action.act {
         Some(new)
     } else {
@@ -158,9 +160,24 @@ fn created(action: &Action) -> Option<&NewLicense> {
     }
 }
 
+/// Whether a machine is an ended subscription, whose licenses another one may go on with.
+pub(super) fn is_ended(machine: &Machine) -> bool {
+    machine.state() == Some(State::Subscription(S::Ended))
+}
+
+/// Whether a license of an ended subscription can take the place of a new one.
+pub(super) fn fits(old: &Machine, grant: &Grant, new: &NewLicense, now: Timestamp) -> bool {
+    let counts = |e: &&Extension| e.standing == ExtensionStanding::Counts;
+    let mut extensions = old.extensions.iter().filter(counts);
+    // rule 55: what another purchase still pays for stays where it is.
+    let stays = extensions.any(|e| e.seat == grant.seat) && grant.live_at(now);
+    let same = grant.plan == new.plan && grant.app_id == new.app_id;
+    same && !grant.ever_revoked && (!grant.replaced || grant.is_left()) && !stays
+}
+
 /// Gives a machine the license of an ended subscription in place of a create. Returns whether there was one that fits.
 pub fn restore(machine: &mut Machine, create: u32, old: &mut Machine, now: Timestamp) -> bool {
-    if old.state() != Some(State::Subscription(S::Ended)) || apart(old.livemode, machine.livemode) {
+    if !is_ended(old) || apart(old.livemode, machine.livemode) {
         return false;
     }
     let Some(place) = machine.actions.iter().position(|a| a.id == create) else {
@@ -172,25 +189,16 @@ pub fn restore(machine: &mut Machine, create: u32, old: &mut Machine, now: Times
     ) else {
         return false;
     };
-    // rule 55: what another purchase still pays for stays where it is.
-    let extended = |g: &Grant| {
-        let counts = |e: &&Extension| e.standing == ExtensionStanding::Counts;
-        old.extensions
-            .iter()
-            .filter(counts)
-            .any(|e| e.seat == g.seat)
-    };
-    let fits = |g: &Grant| {
-        let same = g.plan == new.plan && g.app_id == new.app_id;
-        let stays = extended(g) && g.live_at(now);
-        same && !g.ever_revoked && (!g.replaced || g.is_left()) && !stays
-    };
     // One that still works is paid for, and goes only where there is no other: the one with the least time left.
     let live_until = |g: &Grant| match g.status_at(now) {
         LicenseStatus::Live => g.expires_at.unwrap_or(Timestamp::MAX),
         LicenseStatus::Suspended | LicenseStatus::Revoked | LicenseStatus::Expired => now,
     };
-    let fitting = old.grants.iter().enumerate().filter(|(_, g)| fits(g));
+    let fitting = old
+        .grants
+        .iter()
+        .enumerate()
+        .filter(|(_, g)| fits(old, g, new, now));
     let Some((index, _)) = fitting.rev().min_by_key(|(_, g)| live_until(g)) else {
         return false;
     };

@@ -289,7 +289,11 @@ mod tests {
         };
         Attention {
             since: NOW,
-            concern: Concern::HeldAction { action, hold },
+            concern: Concern::HeldAction {
+                action,
+                hold,
+                awaiting: None,
+            },
         }
     }
 

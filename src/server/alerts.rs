@@ -19,7 +19,7 @@ use crate::effects::alert::{Channels, subject};
 use crate::effects::dispatcher::Pulse;
 use crate::effects::health::ServerAttention;
 use crate::engine::Handle;
-use crate::engine::read::attention::{self, HeldCount, MachineCursor, stretch};
+use crate::engine::read::attention::{self, HeldCount, MachineCursor, of_purchase, stretch};
 use crate::engine::record::RecordError;
 use crate::engine::record::server::Channel;
 use crate::scheduler::Scheduler;
@@ -205,7 +205,9 @@ impl Alerts {
             PURCHASES_MAX,
             |machine| {
                 holding.add(machine, &rules);
-                let waits = of_machine(machine, now);
+                let waits = of_purchase(handle.reader(), &rules.revisions, machine, now);
+                // Another record that cannot be read is reported where it is used.
+                let waits = waits.unwrap_or_else(|_| of_machine(machine, now));
                 if waits.is_empty() {
                     found.remove(&machine.id);
                 } else {

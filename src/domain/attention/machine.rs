@@ -87,6 +87,7 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
             ) => Concern::HeldAction {
                 action: named(),
                 hold: hold.clone(),
+                awaiting: None,
             },
         },
         ActionOutcome::Pending if brings_key(machine, &action.act) => {

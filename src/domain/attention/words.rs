@@ -41,6 +41,10 @@ impl Concern {
                 hold: Hold::OtherService { at },
                 ..
             } => format!("keyward move-licenses --from {}", at.as_str()),
+            Self::HeldAction {
+                awaiting: Some(awaiting),
+                ..
+            } => awaiting.settled_by(),
             Self::HeldAction { action, .. } => {
                 format!("keyward held approve {} --reason …", action.name())
             }
@@ -299,7 +303,12 @@ impl Sentence for Concern {
                 write!(f, "{} was refused", action.act)?;
                 because(f, &action.why)
             }
-            Self::HeldAction { action, hold } => write!(f, "{} is held: {hold}", action.act),
+            Self::HeldAction {
+                action,
+                awaiting: Some(awaiting),
+                ..
+            } => write!(f, "{} is held: {awaiting}", action.act),
+            Self::HeldAction { action, hold, .. } => write!(f, "{} is held: {hold}", action.act),
             Self::PaidWithoutKey { why, old_works, .. } => {
                 f.write_str(keyless(*old_works))?;
                 because(f, why)

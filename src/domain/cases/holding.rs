@@ -1,6 +1,7 @@
 //! Observe mode, a paused service and adoption: what is held, and what becomes of it (rule 53).
 
 mod aside;
+mod awaited;
 
 use super::*;
 use crate::domain::adoption::ADOPTED_PREFIX;

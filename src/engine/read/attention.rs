@@ -11,13 +11,14 @@ use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::holding::plan_of;
 use crate::domain::id::SourceName;
 use crate::domain::machine::Machine;
+use crate::domain::revision::Revisions;
 use crate::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventHead, RecordError, audits};
-use crate::engine::route::reparse;
+use crate::engine::route::{awaited, reparse};
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
 
@@ -58,21 +59,47 @@ pub fn stretch(
     Ok(())
 }
 
+/// What waits of a purchase, with the other purchases that wait for a license which it ends.
+///
+/// # Errors
+/// The store's, or a record that cannot be read.
+pub fn of_purchase(
+    reader: &dyn Read,
+    revisions: &Revisions,
+    machine: &Machine,
+    now: Timestamp,
+) -> Result<Vec<Attention>, RecordError> {
+    let mut found = of_machine(machine, now);
+    for attention in &mut found {
+        if let Concern::HeldAction {
+            action, awaiting, ..
+        } = &mut attention.concern
+            && let Some(end) = machine.actions.iter().find(|a| a.id == action.number)
+        {
+            *awaiting = awaited::awaiting(&Committed(reader), revisions, machine, end, now)?;
+        }
+    }
+    Ok(found)
+}
+
 /// Everything that waits, of every purchase and event, the oldest first; each purchase is shown to whoever counts.
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
 pub fn all(
     reader: &dyn Read,
+    revisions: &Revisions,
     now: Timestamp,
     mut visit: impl FnMut(&Machine),
 ) -> Result<Vec<Attention>, RecordError> {
     let mut found = parked(reader, now)?;
-    view::machines(reader, |machine| {
+    let machines = KeyRange::prefix(&[Table::Machine as u8]);
+    view::walk(reader, machines, |key, first| {
+        let machine = record::whole::<Machine>(&Committed(reader), key, first)?;
         let machine = record::checked(machine);
         visit(&machine);
-        found.extend(of_machine(&machine, now));
-        true
+        found.extend(of_purchase(reader, revisions, &machine, now)?);
+        Ok(true)
     })?;
     found.sort_by_key(|attention| attention.since);
     Ok(found)

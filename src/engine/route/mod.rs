@@ -2,9 +2,10 @@
 //!
 //! `unpark` links names and takes in what waited for them, `expire_parked` gives up what waited too long, `query` asks
 //! Stripe for links, `reparse` reads again what an older binary could not, `transfer` moves licenses between two machines,
-//! `extend` finds the license to which a purchase adds its time,
+//! `awaited` says which purchase waits for a license of another one, `extend` finds the license to which a purchase adds its time,
 //! and `key_limits` refuses ids that fit into no key.
 
+pub(crate) mod awaited;
 pub(crate) mod expire_parked;
 pub(in crate::engine) mod extend;
 pub(in crate::engine) mod key_limits;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::decide::Verdict;
-use crate::domain::id::{MachineId, Scope};
+use crate::domain::id::{CustomerId, MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::transfer::{self, Attempts, apart};
 use crate::engine::record::disposition::Disposition;
@@ -14,8 +14,8 @@ use crate::engine::route::extend;
 use crate::engine::write::dues::dues;
 use crate::engine::write::transaction::Transaction;
 
-/// The most former machines of a customer that are looked at for a license to bring back.
-const FORMER_MAX: usize = 100;
+/// The most machines of a customer that are looked at for a license to bring back, or for who waits for it.
+const OF_CUSTOMER_MAX: usize = 100;
 
 /// Moves everything of an invoice's machine to the session's.
 pub(in crate::engine) fn take_over(
@@ -94,6 +94,21 @@ fn on_disk(tx: &Transaction<'_, '_>, machine: &Machine) -> Result<BTreeSet<u32>,
     Ok(out)
 }
 
+/// The customer's other machines: of more than can be looked at, the first.
+pub(super) fn others_of(
+    view: &dyn View,
+    scope: &Scope,
+    customer: &CustomerId,
+    machine: &MachineId,
+) -> Result<Vec<MachineId>, RecordError> {
+    let range = key::under(Table::ByCustomer, scope, &[customer.as_str()]);
+    let entries = view.range(&range, OF_CUSTOMER_MAX)?;
+    let ids = entries
+        .iter()
+        .filter_map(|(entry, _)| key::machine_of(entry));
+    Ok(ids.filter(|id| id != machine).collect())
+}
+
 /// Gives a new subscription the license of the same customer's ended one, if the policy says so. Returns whether it did.
 pub(in crate::engine) fn resubscription(
     tx: &mut Transaction<'_, '_>,
@@ -108,13 +123,7 @@ pub(in crate::engine) fn resubscription(
     if wanted.is_empty() {
         return Ok(false);
     }
-    let range = key::under(Table::ByCustomer, scope, &[customer.as_str()]);
-    let former = tx.working.range(&range, FORMER_MAX)?;
-    let former: Vec<MachineId> = former
-        .iter()
-        .filter_map(|(entry, _)| key::machine_of(entry))
-        .filter(|id| *id != machine.id)
-        .collect();
+    let former = others_of(tx.working, scope, customer, &machine.id)?;
     let mut moved = false;
     for create in wanted {
         if tx

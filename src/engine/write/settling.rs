@@ -24,6 +24,7 @@ use crate::domain::transfer::apart;
 use crate::engine::input::{Receipt, SourceRules};
 use crate::engine::record::key;
 use crate::engine::record::{self, RecordError, View};
+use crate::engine::route::awaited;
 use crate::engine::route::extend;
 use crate::engine::route::transfer;
 
@@ -140,6 +141,7 @@ impl Transaction<'_, '_> {
         }
         let added = extension::added_by(&machine, &settled.due);
         extend::link_keys(self, scope, &machine);
+        awaited::hold_back(self, &mut machine)?;
         guarding::admit(self, &mut machine)?;
         unheard::report(self, &machine, &settled.folded)?;
         for report in settled.reports {

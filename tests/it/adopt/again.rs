@@ -73,6 +73,23 @@ async fn an_undo_leaves_what_a_person_gave_up() {
     assert_eq!(dropped["held_at"], dropped["at"], "{dropped:#}");
 }
 
+/// Whoever renews in a live shop between an undo and the next run may get a second key: who gave the order reads so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_undo_says_whom_it_may_hurt_while_the_shop_is_live() {
+    let shop = Shop::of(0).await;
+    one_customer(&shop);
+    let app = shop.server().await;
+    taken_in(&app);
+    let warning = "whoever renews before `keyward adopt` takes the purchase in again is found by the label alone";
+    let first = "`keyward observe` first, if the shop is live";
+    let said = app.say(&["adopt", "--undo"]);
+    assert!(said.contains("1 adopted purchase is forgotten"), "{said}");
+    assert!(said.contains(warning) && said.contains(first), "{said}");
+    let said = app.say(&["adopt", "--undo"]);
+    assert!(said.contains("0 adopted purchases are forgotten"), "{said}");
+    assert!(!said.contains(warning), "nobody is hurt: {said}");
+}
+
 /// Numbers that people read have their words in the right form.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_of_something_is_told_in_the_singular() {

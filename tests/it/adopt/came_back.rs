@@ -5,6 +5,7 @@ use std::process::Command;
 
 use chrono::{DateTime, Utc};
 use keyward::clock::Clock;
+use serde_json::{Value, json};
 
 use super::apply::{report, run};
 use super::repair::again;
@@ -39,10 +40,31 @@ async fn taken_in() -> (Shop, TestApp, Customer) {
 
 /// What is held of a purchase.
 fn held(app: &TestApp, machine: &str) -> Option<String> {
-    let held = app.ask(&["held"]);
-    let mut rows = held["rows"].as_array().unwrap().iter();
-    let row = rows.find(|r| r["machine"] == machine)?;
+    let row = row_of(app, "held", machine)?;
     Some(row["id"].as_str().unwrap().to_owned())
+}
+
+/// The first row about a purchase.
+fn row_of(app: &TestApp, list: &str, machine: &str) -> Option<Value> {
+    let list = app.ask(&[list]);
+    let rows = list.as_array().or(list["rows"].as_array());
+    let mut rows = rows.unwrap().iter();
+    rows.find(|r| r["machine"] == machine).cloned()
+}
+
+/// What is said of the end of the ended purchase's license: who waits for it, and what goes first.
+fn awaited(create: &str) -> String {
+    format!(
+        "stripe/sub_newer of the same customer has no key yet, and goes on with this license: \
+         `keyward held approve {create} --reason …` first"
+    )
+}
+
+/// Whether the key works at the service for some time.
+fn works(shop: &Shop, key: &str) -> bool {
+    let all = shop.fake.licenses();
+    let there = all.into_iter().find(|l| l.license_key == key).unwrap();
+    there.status == "active" && there.expires_at.is_some_and(|end| Some(end) > in_days(15))
 }
 
 /// The newer purchase has the key of before, and it works.
@@ -54,10 +76,8 @@ async fn goes_on(shop: &Shop, app: &TestApp, old: &Customer) {
         async || {
             let page = app.ask(&["show", "stripe/sub_newer"]);
             let license = &page["licenses"][0];
-            let works = license["key"] == key.as_str() && license["status"] == "live";
-            let all = shop.fake.licenses();
-            let there = all.into_iter().find(|l| l.license_key == key).unwrap();
-            (works && there.expires_at.is_some_and(|end| Some(end) > in_days(15))).then_some(())
+            let is = license["key"] == key.as_str() && license["status"] == "live";
+            (is && works(shop, &key)).then_some(())
         },
     )
     .await;
@@ -68,29 +88,20 @@ async fn the_license_that_a_newer_purchase_waits_for_is_not_ended_first() {
     let (shop, app, old) = taken_in().await;
     let made = shop.fake.licenses().len();
     let end = held(&app, &old.machine()).unwrap();
+    let create = held(&app, "stripe/sub_newer").unwrap();
+    let before = row_of(&app, "held", &old.machine());
     let refused = Command::new(binary())
-        .args([
-            "held",
-            "approve",
-            &end,
-            "--reason",
-            "all in its order",
-            "--config",
-        ])
+        .args(["held", "approve", &end, "--reason", "all in its order"])
+        .arg("--config")
         .arg(app.config())
         .output()
         .unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(!refused.status.success(), "{said}");
-    assert!(
-        said.contains("stripe/sub_newer of the same customer has no key yet"),
-        "{said}"
-    );
-    let create = held(&app, "stripe/sub_newer").unwrap();
-    assert!(
-        said.contains(&format!("`keyward held approve {create} --reason")),
-        "{said}"
-    );
+    assert!(said.contains(&awaited(&create)), "{said}");
+    let revoke = format!("`keyward revoke {} --reason …`", old.machine());
+    assert!(said.contains(&revoke), "{said}");
+    assert_eq!(row_of(&app, "held", &old.machine()), before);
     app.ask(&["held", "approve", &create, "--reason", "all in its order"]);
     goes_on(&shop, &app, &old).await;
     assert_eq!(held(&app, &old.machine()), None);
@@ -98,16 +109,70 @@ async fn the_license_that_a_newer_purchase_waits_for_is_not_ended_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_yes_to_everything_leaves_the_customer_a_working_key() {
+async fn whoever_looks_at_an_end_reads_which_purchase_waits_for_the_license() {
+    let (_shop, app, old) = taken_in().await;
+    let create = held(&app, "stripe/sub_newer").unwrap();
+    let said = awaited(&create);
+    let row = row_of(&app, "held", &old.machine()).unwrap();
+    assert_eq!(row["error"], said.as_str());
+    let row = row_of(&app, "attention", &old.machine()).unwrap();
+    assert!(row["reason"].as_str().unwrap().ends_with(&said), "{row}");
+    let settles = format!("keyward held approve {create} --reason …");
+    assert_eq!(row["settle"], settles.as_str());
+    let why = app.ask(&["why", &old.machine()]);
+    let actions = why[0]["licenses"][0]["actions"].as_array().unwrap();
+    assert_eq!(actions.last().unwrap()["answer"], said.as_str(), "{why}");
+    // Whoever gave the other purchase's key up has decided: the end waits for a yes like any other.
+    app.ask(&["held", "drop", &create, "--reason", "they have another"]);
+    let row = row_of(&app, "held", &old.machine()).unwrap();
+    let adoption = "found when the purchase was adopted: a person decides";
+    assert_eq!(row["error"], adoption);
+    let row = row_of(&app, "attention", &old.machine()).unwrap();
+    let id = row["about"].as_str().unwrap();
+    let settles = format!("keyward held approve {id} --reason …");
+    assert_eq!(row["settle"], settles.as_str());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_word_on_the_end_alone_takes_the_license_that_a_newer_purchase_waits_for() {
     let (shop, app, old) = taken_in().await;
-    app.ask(&[
-        "held",
-        "approve",
-        "--all",
-        "--held-by",
-        "adoption",
-        "--reason",
-        "all",
-    ]);
+    let (key, end) = (
+        old.key.clone().unwrap(),
+        held(&app, &old.machine()).unwrap(),
+    );
+    let is_left = || {
+        let row = row_of(&app, "held", &old.machine()).unwrap();
+        assert_eq!(
+            (&row["id"], &row["held_by"]),
+            (&json!(end), &json!("adoption"))
+        );
+    };
+    app.ask(&["hold", &end, "--reason", "not today"]);
+    let all = ["held", "approve", "--all", "--held-by", "person"];
+    let answer = app.ask(&[&all[..], &["--reason", "all"]].concat());
+    assert_eq!(answer["actions"], 0, "{answer}");
+    assert!(
+        answer["still_held"]["adoption"].as_u64() >= Some(1),
+        "{answer}"
+    );
+    is_left();
+    app.ask(&["hold", &end, "--reason", "not today"]);
+    app.ask(&["retry", &end]);
+    is_left();
+    // A yes to everything says yes to the newer purchase, too.
+    let all = ["held", "approve", "--all", "--held-by", "adoption"];
+    app.ask(&[&all[..], &["--reason", "all"]].concat());
     goes_on(&shop, &app, &old).await;
+    assert!(works(&shop, &key));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_s_own_order_ends_a_license_whoever_waits_for_it() {
+    let (shop, app, old) = taken_in().await;
+    app.ask(&["revoke", &old.machine(), "--reason", "fraud"]);
+    let key = old.key.unwrap();
+    until("the key is ended", PATIENCE, async || {
+        (!works(&shop, &key)).then_some(())
+    })
+    .await;
 }

@@ -126,6 +126,31 @@ async fn nothing_gets_past_observe_mode() {
     }
 }
 
+/// One-time purchases by their metadata belong to no plan: a plan that goes live leaves them held, and says by which order
+/// they go ahead.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_goes_live_says_what_belongs_to_none_and_stays_held() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let app = TestApp::start(Setup {
+        more: "[[plan]]\nname = \"pro\"\nprices = [\"price_pro\"]\n".to_owned(),
+        ..Setup::with(&fake)
+    })
+    .await;
+    app.ask(&["observe", "--reason", "a first look"]);
+    app.door().event(&one_time("Ada", next_s())).await;
+    held(&app, 1).await;
+    let go_live = ["go-live", "--plan", "pro", "--reason", "looked at"];
+    let said = app.say(&go_live);
+    let stays = "1 action stays held by observe: `keyward go-live`, without `--plan` for what belongs to no plan";
+    assert!(said.contains(stays), "{said}");
+    let answer = app.ask(&go_live);
+    assert_eq!(answer["still_held"], json!({ "observe": 1 }), "{answer}");
+    held(&app, 1).await;
+    let said = app.say(&["go-live", "--reason", "looked at"]);
+    assert!(!said.contains("stays held"), "{said}");
+    keys_of(&fake, &["Ada"]).await;
+}
+
 /// A person's word on something that the guard does not hold is no look at what it counts.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn approving_something_else_lets_no_more_through_the_guard() {

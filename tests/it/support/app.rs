@@ -283,6 +283,16 @@ impl TestApp {
         serde_json::from_slice(&out.stdout).unwrap()
     }
 
+    /// What a command says beside its data, for people.
+    pub(crate) fn say(&self, args: &[&str]) -> String {
+        let mut command = Command::new(binary());
+        command.args(args).arg("--config").arg(self.config());
+        let out = command.stdin(Stdio::null()).output().unwrap();
+        let said = String::from_utf8(out.stderr).unwrap();
+        assert!(out.status.success(), "keyward {args:?}: {said}");
+        said
+    }
+
     /// Every event that the server lists, by id.
     pub(crate) fn events(&self) -> BTreeMap<String, Value> {
         let Value::Array(rows) = self.ask(&["events"]) else {

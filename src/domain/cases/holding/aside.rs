@@ -19,7 +19,7 @@ fn adopted(devices: u32) -> Case {
 }
 
 /// All that is known of it was read at Stripe.
-fn only_read(case: &mut Case) {
+pub(super) fn only_read(case: &mut Case) {
     for fact in &mut case.machine.facts {
         fact.id = format!("{ADOPTED_PREFIX}{}", fact.id).as_str().into();
     }
@@ -27,7 +27,7 @@ fn only_read(case: &mut Case) {
 }
 
 /// An adopted subscription without any key.
-fn keyless() -> Case {
+pub(super) fn keyless() -> Case {
     let mut case = Case::subscription(|_| {});
     case.machine.adopted_at = Some(day(10.0));
     let lines = vec![line("si_1", "price_pro", 29, 0.0, 30.0)];
@@ -35,6 +35,29 @@ fn keyless() -> Case {
     case.told_late(10.0, 0.0, "invoice.paid", paid);
     case.holds(&[("create_license", Hold::Adoption)]);
     case
+}
+
+/// Another purchase's license came for one that was adopted without a key: what it lacks of the paid time is given by the yes
+/// that brought it. Without having come it waits for one of its own.
+#[test]
+fn a_license_that_came_from_another_purchase_is_given_the_paid_time() {
+    for came in [true, false] {
+        let mut case = adopted(3);
+        let grant = &mut case.machine.grants[0];
+        (grant.moved_in, grant.expires_at) = (came, Some(day(20.0)));
+        case.reconcile();
+        if came {
+            case.is("active: live 33").holds(&[]);
+        } else {
+            let waits = [("extend_license", Hold::Adoption)];
+            case.is("active: live 20").holds(&waits);
+        }
+        // What takes something from it waits all the same.
+        case.machine.grants[0].expires_at = Some(day(90.0));
+        case.reconcile();
+        let waits = [("extend_license", Hold::Adoption)];
+        case.is("active: live 90").holds(&waits);
+    }
 }
 
 fn distrust() -> Distrust {
