@@ -40,6 +40,7 @@ mod why;
 pub use context::by_payment;
 pub use erase::{EraseOrder, ErasePlan, EraseQuery};
 pub use failure::Failure;
+pub use held_work::{HeldWork, joined};
 pub use history::{BODIES_MAX, packed, unpacked};
 pub use overrides::OverrideOrder;
 pub use reload::{Reloaded, no_server};

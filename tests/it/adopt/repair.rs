@@ -9,11 +9,11 @@ use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::TestApp;
 use crate::support::wait::{PATIENCE, until};
 
-fn ask(app: &TestApp, more: &[&str]) -> Value {
+pub(super) fn ask(app: &TestApp, more: &[&str]) -> Value {
     app.ask(&[&["audit", "--reads-per-s", "0"], more].concat())
 }
 
-fn adopted(app: &TestApp) {
+pub(super) fn adopted(app: &TestApp) {
     let dry = app.ask(&["adopt", "--reads-per-s", "0"]);
     let n = dry["to_do"].to_string();
     app.ask(&["adopt", "--reads-per-s", "0", "--apply", "--expect", &n]);
@@ -49,7 +49,7 @@ fn statuses(app: &TestApp, customer: &Customer) -> Vec<String> {
     all
 }
 
-fn ordinary(c: &&Customer) -> bool {
+pub(super) fn ordinary(c: &&Customer) -> bool {
     c.life == Life::Runs && matches!(c.labelled, Labelled::ById(_))
 }
 
