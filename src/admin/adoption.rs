@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use super::context::{Context, decision_id};
 use super::failure::Failure;
+use super::held_work::held_for_repair;
 use super::history::{from, packed, unpacked};
 use super::request::{AdoptionQuery, Differing};
-use super::response::{Changed, Response, changed};
+use super::response::{Changed, Response};
 use crate::adopt::{AdoptedPurchase, delivered};
 use crate::domain::adoption::{Repair, is_untouched};
 use crate::domain::decision::{Decision, Verb};
@@ -56,7 +57,7 @@ pub(super) async fn answer(
             purchases,
             author,
             reason,
-        } => mend(context, steps(repair, takes), purchases, (author, reason)).await,
+        } => mend(context, (repair, takes), purchases, (author, reason)).await,
         AdoptionQuery::Undo => undo(context, running).await,
         AdoptionQuery::Remember { labels } => {
             context.handle.submit_waiting(Input::Labels(labels)).await?;
@@ -103,16 +104,16 @@ async fn apply(
     Ok(done(taken))
 }
 
-/// Repairs purchases. What is taken in with its history comes by `Apply`.
+/// Repairs purchases, and tells what of it is held all the same. What is taken in with its history comes by `Apply`.
 async fn mend(
     context: &Context,
-    steps: &[RepairStep],
+    (repair, takes): (Repair, bool),
     purchases: Vec<Differing>,
     (author, reason): (String, String),
 ) -> Result<Response, Failure> {
     let at = context.handle.clock().now();
     let mut count = 0;
-    for step in steps {
+    for step in steps(repair, takes) {
         let inputs = purchases.iter().flat_map(|p| {
             let inputs = step.inputs(p, &author, &reason, at);
             inputs.into_iter().map(|input| (p.machine.clone(), input))
@@ -120,8 +121,17 @@ async fn mend(
         // Each step of a purchase waits for the one before.
         count += context.submit_all(inputs.collect::<Vec<_>>()).await?;
     }
-    let machines = purchases.into_iter().map(|p| p.machine);
-    Ok(changed(machines.collect::<Vec<_>>(), count, 0))
+    let machines: Vec<MachineId> = purchases.into_iter().map(|p| p.machine).collect();
+    let of = machines.clone();
+    let held = context
+        .read(move |context| held_for_repair(context, &of, (repair, takes)))
+        .await?;
+    Ok(Response::Changed(Changed {
+        machines: machines.iter().map(ToString::to_string).collect(),
+        actions: Some(count),
+        held,
+        ..Changed::default()
+    }))
 }
 
 /// A part of a repair.

@@ -27,21 +27,39 @@ pub(super) fn by_orders_like(context: &Context, what: &Standing) -> Result<HeldA
     Ok(held)
 }
 
-/// The same of some purchases: what an order just changed is among those that it may concern, so that not every purchase is
-/// read once more.
-pub(super) fn by_orders_like_among(
+/// What an order left held.
+#[derive(Default)]
+pub(super) struct LeftHeld {
+    /// The actions that orders about the same matter hold.
+    pub(super) by_order: HeldActions,
+    /// What a plan that goes live leaves held, for it belongs to no plan: one-time purchases by their metadata, say.
+    pub(super) unplanned: Option<u32>,
+}
+
+/// What an order leaves held of some purchases: what it just changed is among those that it may concern, so that not every
+/// purchase is read once more.
+pub(super) fn left_held(
     context: &Context,
     what: &Standing,
     concerned: &BTreeSet<MachineId>,
-) -> Result<HeldActions, Failure> {
-    let mut held = HeldActions::new();
-    if matter(what).is_some() {
-        for id in concerned {
-            let machine = view::machine(context.handle.reader(), id)?;
-            held.extend(machine.iter().flat_map(|machine| of_machine(machine, what)));
+) -> Result<LeftHeld, Failure> {
+    let mut left = LeftHeld::default();
+    if matter(what).is_none() {
+        return Ok(left);
+    }
+    let goes_live = matches!(what, Standing::Live { plan: Some(_) });
+    let mut unplanned = 0;
+    for id in concerned {
+        let Some(machine) = view::machine(context.handle.reader(), id)? else {
+            continue;
+        };
+        left.by_order.extend(of_machine(&machine, what));
+        if goes_live {
+            unplanned += observed_without_plan(&machine);
         }
     }
-    Ok(held)
+    left.unplanned = u32::try_from(unplanned).ok().filter(|n| *n > 0);
+    Ok(left)
 }
 
 /// Of actions that an order let go, how many something else holds by now, and what.
@@ -80,26 +98,12 @@ pub(super) fn with_unplanned(
     held
 }
 
-/// What a plan that goes live leaves held, for it belongs to no plan: one-time purchases by their metadata, say.
-pub(super) fn observed_without_plan(
-    context: &Context,
-    what: &Standing,
-    concerned: &BTreeSet<MachineId>,
-) -> Result<Option<u32>, Failure> {
-    if !matches!(what, Standing::Live { plan: Some(_) }) {
-        return Ok(None);
-    }
-    let mut held = 0;
-    for id in concerned {
-        let Some(machine) = view::machine(context.handle.reader(), id)? else {
-            continue;
-        };
-        let is_observed =
-            |a: &&Action| a.outcome == ActionOutcome::Held && a.held == Some(Hold::Observed);
-        let observed = machine.actions.iter().filter(is_observed);
-        held += observed.filter(|a| plan_of(&machine, a).is_none()).count();
-    }
-    Ok(u32::try_from(held).ok().filter(|n| *n > 0))
+/// How many of a purchase's actions are observed and belong to no plan.
+fn observed_without_plan(machine: &Machine) -> usize {
+    let is_observed =
+        |a: &&Action| a.outcome == ActionOutcome::Held && a.held == Some(Hold::Observed);
+    let observed = machine.actions.iter().filter(is_observed);
+    observed.filter(|a| plan_of(machine, a).is_none()).count()
 }
 
 fn of_machine(machine: &Machine, what: &Standing) -> HeldActions {

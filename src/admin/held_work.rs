@@ -6,14 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use super::context::Context;
 use super::failure::Failure;
-use crate::domain::action::{Action, ActionOutcome};
+use crate::domain::action::{Act, Action, ActionOutcome};
+use crate::domain::adoption::Repair;
 use crate::domain::decision::Verb;
 use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::holding::plan_of;
-use crate::domain::id::{EventId, MachineId};
+use crate::domain::id::{EventId, MachineId, PlanName};
 use crate::domain::machine::Machine;
+use crate::domain::operator::Repaired;
 use crate::domain::ordered::is_asked;
 use crate::domain::standing::Standing;
+use crate::domain::time::Timestamp;
 use crate::engine::read::view;
 
 /// Work for an order that one thing holds.
@@ -34,24 +37,112 @@ pub(super) fn held_for(
     verb: &Verb,
     decision: &EventId,
 ) -> Result<Vec<HeldWork>, Failure> {
-    let Some(machine) = view::machine(context.handle.reader(), machine)? else {
-        return Ok(Vec::new());
-    };
-    let is_held = |a: &&Action| a.outcome == ActionOutcome::Held && is_asked(a, verb, decision);
-    let mut found: BTreeMap<HeldBy, HeldWork> = BTreeMap::new();
-    for action in machine.actions.iter().filter(is_held) {
-        let Some(hold) = &action.held else {
+    let machine = view::machine(context.handle.reader(), machine)?;
+    let asked = |a: &Action| is_asked(a, verb, decision);
+    let held = machine.iter().flat_map(|m| held_of(context, m, &asked));
+    Ok(joined(held))
+}
+
+/// What of a repair of purchases is held. What comes of a read, or of a look for a license, is not known yet: where it would
+/// only be observed, that is held.
+pub(super) fn held_for_repair(
+    context: &Context,
+    machines: &[MachineId],
+    (repair, takes): (Repair, bool),
+) -> Result<Vec<HeldWork>, Failure> {
+    let now = context.handle.clock().now();
+    let mut held = Vec::new();
+    for id in machines {
+        let Some(machine) = view::machine(context.handle.reader(), id)? else {
             continue;
         };
-        let by = hold.by();
-        let work = found.entry(by).or_insert_with(|| HeldWork {
-            by,
-            actions: 0,
-            released_by: released_by(context, &machine, action, hold),
-        });
-        work.actions += 1;
+        let meant = |a: &Action| is_meant(&machine, a, (repair, takes), now);
+        let mut of_it = held_of(context, &machine, &meant);
+        let looks = |a: &&Action| a.outcome == ActionOutcome::Pending && a.act.creates();
+        let actions = machine.actions.iter().filter(looks);
+        let plans = actions.filter(|a| meant(a)).map(|a| plan_of(&machine, a));
+        of_it.extend(plans.filter_map(|plan| observed(context, plan)));
+        if repair == Repair::Read && of_it.is_empty() {
+            let mut grants = machine.grants.iter().filter(|g| !g.replaced);
+            of_it.extend(grants.find_map(|g| observed(context, g.plan.as_ref())));
+        }
+        held.append(&mut of_it);
     }
-    Ok(found.into_values().collect())
+    Ok(joined(held))
+}
+
+/// Whether a repair asks for what an action does.
+fn is_meant(
+    machine: &Machine,
+    action: &Action,
+    (repair, takes): (Repair, bool),
+    now: Timestamp,
+) -> bool {
+    match repair {
+        Repair::Read => {
+            matches!(action.act, Act::Read { .. }) || Repaired::Lacking.has(machine, action, now)
+        }
+        Repair::Retry if takes => Repaired::Taking.has(machine, action, now),
+        Repair::Retry => Repaired::Giving.has(machine, action, now),
+        Repair::Rekey => matches!(action.act, Act::Create(_) | Act::Revoke { .. }),
+        Repair::Hear => false,
+    }
+}
+
+/// What is to come of a plan, where that is only observed.
+fn observed(context: &Context, plan: Option<&PlanName>) -> Option<HeldWork> {
+    let standing = context.handle.standing();
+    let order = standing.observes(plan)?;
+    Some(HeldWork {
+        by: HeldBy::Observe,
+        actions: 1,
+        released_by: go_live(&order.what),
+    })
+}
+
+/// The held actions of a purchase of which something holds, each by itself.
+fn held_of(
+    context: &Context,
+    machine: &Machine,
+    is_meant: &dyn Fn(&Action) -> bool,
+) -> Vec<HeldWork> {
+    let actions = machine.actions.iter();
+    let held = actions.filter(|a| a.outcome == ActionOutcome::Held && is_meant(a));
+    let held = held.filter_map(|action| {
+        let hold = action.held.as_ref()?;
+        Some(HeldWork {
+            by: hold.by(),
+            actions: 1,
+            released_by: released_by(context, machine, action, hold),
+        })
+    });
+    held.collect()
+}
+
+/// Held work by what holds it. Where no one command lets all of it go, the list says which does.
+pub fn joined(held: impl IntoIterator<Item = HeldWork>) -> Vec<HeldWork> {
+    let mut found: BTreeMap<HeldBy, HeldWork> = BTreeMap::new();
+    for work in held {
+        let Some(known) = found.get_mut(&work.by) else {
+            found.insert(work.by, work);
+            continue;
+        };
+        known.actions += work.actions;
+        if known.released_by != work.released_by {
+            known.released_by = "keyward held".to_owned();
+        }
+    }
+    found.into_values().collect()
+}
+
+/// What ends an order by which something is only observed.
+fn go_live(order: &Standing) -> String {
+    match order {
+        Standing::Observe { plan: Some(plan) } => {
+            format!("keyward go-live --plan {plan} --reason …")
+        }
+        _ => "keyward go-live --reason …".to_owned(),
+    }
 }
 
 fn released_by(context: &Context, machine: &Machine, action: &Action, hold: &Hold) -> String {
@@ -60,12 +151,10 @@ fn released_by(context: &Context, machine: &Machine, action: &Action, hold: &Hol
         Hold::Observed => {
             let standing = context.handle.standing();
             let order = standing.observes(plan_of(machine, action));
-            match order.map(|o| &o.what) {
-                Some(Standing::Observe { plan: Some(plan) }) => {
-                    format!("keyward go-live --plan {plan} --reason …")
-                }
-                _ => "keyward go-live --reason …".to_owned(),
-            }
+            order.map_or_else(
+                || "keyward go-live --reason …".to_owned(),
+                |order| go_live(&order.what),
+            )
         }
         Hold::Paused { .. } => {
             let service = context.services.get(&machine.source);

@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, raw};
 use super::failure::Failure;
-use super::held_by_order::{
-    by_orders_like, by_orders_like_among, held_still, observed_without_plan, with_unplanned,
-};
+use super::held_by_order::{LeftHeld, by_orders_like, held_still, left_held, with_unplanned};
 use super::issue::known_plan;
 use super::lists::{self, rows_max};
 use super::response::{Changed, Response};
@@ -123,14 +121,11 @@ pub(super) async fn order(
     context
         .submit_all(concerned.iter().map(wake).collect())
         .await?;
-    let (after, unplanned) = context
-        .read(move |context| {
-            let unplanned = observed_without_plan(context, &after, &concerned)?;
-            Ok((
-                by_orders_like_among(context, &after, &concerned)?,
-                unplanned,
-            ))
-        })
+    let LeftHeld {
+        by_order: after,
+        unplanned,
+    } = context
+        .read(move |context| left_held(context, &after, &concerned))
         .await?;
     let differ: Vec<_> = before.symmetric_difference(&after).collect();
     let machines: BTreeSet<String> = differ.iter().map(|(m, _)| m.to_string()).collect();

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Env, Warning};
 use crate::effects::services::stripe_accounts;
 use crate::engine::write::committer::{self, Committer};
-use crate::store::Verify;
+use crate::store::{MissingBackup, OpenReport, Verify};
 
 /// Orders of one command that wait for the committer at most: they come one at a time.
 const QUEUE_LEN_MAX: usize = 16;
@@ -43,8 +43,13 @@ pub(super) fn ask(config_path: &Path, request: Request) -> Result<Response, Fail
 pub(super) enum AskedOf {
     /// The running server.
     Server,
-    /// The store itself, with what was wrong with its files and was repaired.
-    Store { repaired: Vec<String> },
+    /// The store itself.
+    Store {
+        /// What was wrong with its files and was repaired.
+        repaired: Vec<String>,
+        /// The backup that it would be rebuilt from, where that cannot be used.
+        missing_backup: Option<MissingBackup>,
+    },
 }
 
 /// Asks the server; where none runs, the store itself, after every key of it was checked against the commit log.
@@ -59,9 +64,13 @@ pub(super) fn ask_checked(
         Some(response) => (response, AskedOf::Server),
         None => {
             let alone = Alone::open(config, Verify::Everything)?;
-            let (response, repaired) = (alone.answer(request), alone.repaired.clone());
+            let response = alone.answer(request);
+            let asked = AskedOf::Store {
+                repaired: alone.opened.repaired.clone(),
+                missing_backup: alone.opened.missing_backup.clone(),
+            };
             alone.close()?;
-            (response, AskedOf::Store { repaired })
+            (response, asked)
         }
     };
     if let Response::Failed(failure) = response {
@@ -164,8 +173,8 @@ impl Conversation {
 /// The store, with an engine of our own.
 struct Alone {
     service: Service,
-    /// What was wrong with the store's own files and was repaired when it was opened.
-    repaired: Vec<String>,
+    /// What was found when the store was opened.
+    opened: OpenReport,
     runtime: tokio::runtime::Runtime,
     thread: Committer,
 }
@@ -174,7 +183,7 @@ impl Alone {
     fn open(config: &Config, verify: Verify) -> Result<Self, Failure> {
         let clock = Clock::Wall;
         let (writer, reader) = open_store(config, verify)?;
-        let repaired = writer.report().repaired.clone();
+        let opened = writer.report().clone();
         let rules = rules(config, &reader)?;
         let (handle, thread) = committer::start(
             Box::new(writer),
@@ -192,7 +201,7 @@ impl Alone {
         let runtime = runtime.map_err(|e| Failure::ours(format!("no runtime: {e}")))?;
         Ok(Self {
             service: Service::new(handle, services(config)).with_accounts(accounts),
-            repaired,
+            opened,
             runtime,
             thread,
         })
@@ -205,7 +214,7 @@ impl Alone {
     fn close(self) -> Result<(), Failure> {
         let Self {
             service,
-            repaired: _,
+            opened: _,
             runtime,
             thread,
         } = self;

@@ -11,7 +11,7 @@ use super::ask::ask;
 use super::author::author;
 use super::report;
 use super::when::When;
-use crate::admin::{ActionFilter, Changed, Failure, Request, Response};
+use crate::admin::{ActionFilter, Changed, Failure, HeldWork, Request, Response};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::PlanName;
 use crate::domain::time::Timestamp;
@@ -182,7 +182,7 @@ pub(super) fn issue(config: &Path, args: &IssueArgs, now: Timestamp) -> Result<(
                 "{}: a license is issued; its key goes to {}{}",
                 changed.machines.join(", "),
                 args.email,
-                not_yet(changed)
+                not_yet(&changed.held)
             )
         },
     )
@@ -251,8 +251,8 @@ pub(super) fn rekey(config: &Path, args: &RekeyArgs) -> Result<(), Failure> {
 }
 
 /// What holds an order, and what lets it go.
-fn not_yet(changed: &Changed) -> String {
-    let held = changed.held.iter().map(|work| {
+pub(super) fn not_yet(held: &[HeldWork]) -> String {
+    let held = held.iter().map(|work| {
         format!(
             "{} held by {}: `{}`",
             counted(work.actions, "action for it is", "actions for it are"),
@@ -325,7 +325,7 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
             [] => format!(
                 "{}: {what}{}",
                 changed.machines.join(", "),
-                not_yet(changed)
+                not_yet(&changed.held)
             ),
             events => format!("{}: nothing comes of it", events.join(", ")),
         }
@@ -342,13 +342,13 @@ mod tests {
             let answer = serde_json::json!({ "machines": ["stripe/cs_1"], "held": held });
             serde_json::from_value(answer).unwrap()
         };
-        assert_eq!(not_yet(&changed(serde_json::json!([]))), "");
+        assert_eq!(not_yet(&changed(serde_json::json!([])).held), "");
         let held = serde_json::json!([
             { "by": "observe", "actions": 1, "released_by": "keyward go-live --reason …" },
             { "by": "person", "actions": 2, "released_by": "keyward retry stripe/cs_1#2" },
         ]);
         assert_eq!(
-            not_yet(&changed(held)),
+            not_yet(&changed(held).held),
             "; but not yet: 1 action for it is held by observe: `keyward go-live --reason …`; \
              2 actions for it are held by person: `keyward retry stripe/cs_1#2`"
         );

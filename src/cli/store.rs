@@ -15,7 +15,7 @@ use crate::engine::record::key::{self, Table};
 use crate::engine::write::working::Committed;
 use crate::server::{source_rules, uses_embedded};
 use crate::store::sled::{Reader, Store, Writer};
-use crate::store::{Create, KeyRange, OpenError, Options, Read, Verify};
+use crate::store::{Create, KeyRange, MissingBackup, OpenError, Options, Read, Verify};
 
 /// Opens the store that is there. None is made, and the embedded license service's is left alone.
 ///
@@ -49,6 +49,8 @@ pub(super) enum CheckedLicenses {
         licenses: u64,
         /// What was wrong with the store's files and was repaired.
         repaired: Vec<String>,
+        /// The backup that it would be rebuilt from, where that cannot be used.
+        missing_backup: Option<MissingBackup>,
     },
 }
 
@@ -68,10 +70,14 @@ pub(super) fn check_licenses(config: &Config) -> Result<CheckedLicenses, Failure
         }
         opened => opened?,
     };
-    let repaired = writer.report().repaired.clone();
+    let opened = writer.report().clone();
     let licenses = embedded::count_licenses(StoreLedger::new(reader, writer))
         .map_err(|error| Failure::ours(error.to_string()))?;
-    Ok(CheckedLicenses::Looked { licenses, repaired })
+    Ok(CheckedLicenses::Looked {
+        licenses,
+        repaired: opened.repaired,
+        missing_backup: opened.missing_backup,
+    })
 }
 
 /// What the purchases' store knows of the embedded license service.

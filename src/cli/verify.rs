@@ -47,8 +47,13 @@ pub(super) fn run(config_path: &Path, args: &VerifyArgs) -> Result<(), Failure> 
             verified.unchecked.extend(unchecked);
             None
         }
-        AskedOf::Store { repaired } => {
+        AskedOf::Store {
+            repaired,
+            missing_backup,
+        } => {
             repaired.iter().for_each(|r| report::warning(r));
+            let missing = missing_backup.map(|missing| missing.to_string());
+            verified.wrong.extend(missing.map(backup_entry));
             look_at_licenses(&config, &mut verified)
         }
     };
@@ -92,6 +97,11 @@ fn way_out_of(verified: &Verified) -> Option<String> {
             "lost",
             "events that a purchase lacks come back by sending them again from Stripe's dashboard",
         ),
+        (
+            "backup",
+            "a backup that is missed belongs back where it was; where it is lost, the next one by schedule takes its place: \
+             start the server, and make one by hand until then (`keyward backup`)",
+        ),
     ];
     let hints: Vec<&str> = hints
         .into_iter()
@@ -118,9 +128,15 @@ fn look_at_licenses(config: &Config, verified: &mut Verified) -> Option<String> 
                     .to_owned(),
             );
         }
-        Ok(CheckedLicenses::Looked { licenses, repaired }) => {
+        Ok(CheckedLicenses::Looked {
+            licenses,
+            repaired,
+            missing_backup,
+        }) => {
             let warn = |r: &String| report::warning(&format!("{SERVICE_STORE}: {r}"));
             repaired.iter().for_each(warn);
+            let missing = missing_backup.map(|missing| format!("{SERVICE_STORE}: {missing}"));
+            verified.wrong.extend(missing.map(backup_entry));
             verified.licenses = Some(licenses);
             return None;
         }
@@ -134,6 +150,16 @@ fn look_at_licenses(config: &Config, verified: &mut Verified) -> Option<String> 
         repairable: false,
     });
     Some(hint.to_owned()).filter(|hint| !hint.is_empty())
+}
+
+/// A store that fits together, and could not be rebuilt if it did not.
+fn backup_entry(what: String) -> WrongEntry {
+    WrongEntry {
+        code: "backup".to_owned(),
+        what,
+        repaired: false,
+        repairable: false,
+    }
 }
 
 fn print(verified: &Verified) {

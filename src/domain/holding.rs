@@ -66,10 +66,7 @@ pub(super) fn hold_back(machine: &mut Machine, due: &Entitlement, world: &Decisi
     let_go(machine, world);
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
-        let is_cleared = matches!(
-            action.cleared,
-            Some(Cleared::Person { .. } | Cleared::Repair { .. })
-        );
+        let is_cleared = matches!(action.cleared, Some(Cleared::Person { .. }));
         // No word makes a service out of another one.
         let is_cleared = is_cleared && elsewhere(machine, action, world.brakes.service).is_none();
         let waits = action.outcome == ActionOutcome::Pending
@@ -111,7 +108,11 @@ fn hold_of(
     if matches!(action.act, Act::Read { .. }) {
         return None;
     }
-    let is_ordered = action.cleared == Some(Cleared::Decision);
+    // A yes to what one purchase lacks is none to what the shop's orders hold.
+    let is_ordered = matches!(
+        action.cleared,
+        Some(Cleared::Decision | Cleared::Repair { .. })
+    );
     let goes_on = goes_on(machine, action, world.now) || gives_margin(machine, due, action);
     if is_only_adopted(machine) && !goes_on && !is_ordered {
         return Some(Hold::Adoption);

@@ -58,7 +58,9 @@ pub enum Repaired {
 }
 
 impl Repaired {
-    fn has(self, machine: &Machine, action: &Action, now: Timestamp) -> bool {
+    /// Whether an action is one of them.
+    #[must_use]
+    pub fn has(self, machine: &Machine, action: &Action, now: Timestamp) -> bool {
         let stops = matches!(action.act, Act::Suspend { .. } | Act::Revoke { .. });
         let takes = stops || is_hurtful(machine, action, now);
         match self {

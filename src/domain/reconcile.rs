@@ -4,6 +4,7 @@
 
 mod act;
 mod hands;
+mod refused;
 mod stand_in;
 
 use super::action::{Abilities, Act, Action, ActionOutcome, GrantStatus};
@@ -19,6 +20,7 @@ pub(super) use act::read_again;
 use act::{asked, create, new_license, on, reinstate, revoke, stop, take_place};
 use hands::left_as_given;
 pub use hands::{given_by_others, left_revoked, revoked_by_others};
+use refused::stays_revoked;
 use stand_in::{end, keep_up, stand_in};
 
 /// One act that would bring a license nearer to what it should be.
@@ -65,7 +67,13 @@ pub fn differences(
                 out.push(take_place(seat, until, left));
             }
             (Some(_), _) => {}
-            (None, _) => seat_differences(seat, grant, (abilities, here), now, &mut out),
+            (None, _) => {
+                let comes_back = |g: &Grant| {
+                    abilities.revoke_reversible && g.is_at(here) && !stays_revoked(machine, g)
+                };
+                let comes_back = grant.is_some_and(comes_back);
+                seat_differences(seat, grant, (abilities, comes_back), now, &mut out);
+            }
         }
         out.extend(grant.and_then(|g| stop_overlong(machine, seat, g, abilities, now)));
         let stands_in = stand_in(machine, seat);
@@ -194,7 +202,7 @@ pub fn name_plans(machine: &mut Machine, due: &Entitlement) {
 fn seat_differences(
     seat: &SeatDue,
     grant: Option<&Grant>,
-    (abilities, here): (&Abilities, Option<ServiceKind>),
+    (abilities, comes_back): (&Abilities, bool),
     now: Timestamp,
     out: &mut Vec<Difference>,
 ) {
@@ -210,7 +218,7 @@ fn seat_differences(
     match (seat.want, grant.status) {
         (Want::Live { until }, GrantStatus::Revoked) if seat.want.live_at(now) => {
             // What another service ended does not come back at this one.
-            out.push(if abilities.revoke_reversible && grant.is_at(here) {
+            out.push(if comes_back {
                 reinstate(grant, until)
             } else {
                 create(seat, until)

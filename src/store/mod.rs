@@ -25,7 +25,7 @@ use bytes::Bytes;
 
 pub use batch::Batch;
 pub use fault::{CommitError, FullCause, OpenError, ReadError, StoreFault};
-pub use sled::{Create, OnBroken, OpenReport, Options, Verify};
+pub use sled::{Create, MissingBackup, OnBroken, OpenReport, Options, Verify};
 
 /// The longest key, in bytes. Keys are table byte plus ids of providers (up to 255 characters each).
 pub const MAX_KEY: usize = 1024;

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::ReadArgs;
-use crate::admin::Failure;
+use crate::admin::{Failure, HeldWork};
 use crate::adopt::table::KeyTable;
 use crate::adopt::{AdoptionReport, Found, ReportRow};
+use crate::cli::orders::not_yet;
 use crate::cli::report;
 use crate::domain::adoption::{Asking, Class};
 use crate::domain::money::Money;
@@ -187,13 +190,28 @@ fn money<'r>(rows: impl Iterator<Item = &'r ReportRow>) -> String {
     sums.collect::<Vec<_>>().join(", ")
 }
 
+/// What is repaired, in the form that programs read.
+#[derive(Serialize)]
+struct Repaired<'a> {
+    #[serde(flatten)]
+    found: &'a AdoptionReport,
+    /// What of it is held all the same.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    held: &'a [HeldWork],
+}
+
 /// Prints what is repaired of one class.
 ///
 /// # Errors
 /// When it cannot be printed.
-pub(super) fn repair(found: &AdoptionReport, class: Class, read: &ReadArgs) -> Result<(), Failure> {
+pub(super) fn repair(
+    found: &AdoptionReport,
+    held: &[HeldWork],
+    class: Class,
+    read: &ReadArgs,
+) -> Result<(), Failure> {
     if read.json {
-        return report::json(found);
+        return report::json(&Repaired { found, held });
     }
     let all = found.rows.len();
     rows(found, class, all);
@@ -207,8 +225,9 @@ pub(super) fn repair(found: &AdoptionReport, class: Class, read: &ReadArgs) -> R
     };
     if found.applied {
         report::say(&format!(
-            "{} being repaired{aside}",
-            counted(found.to_do, "purchase is", "purchases are")
+            "{} being repaired{aside}{}",
+            counted(found.to_do, "purchase is", "purchases are"),
+            not_yet(held)
         ));
     } else if found.to_do == 0 {
         report::say(&format!("nothing is to be repaired{aside}"));

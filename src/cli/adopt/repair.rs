@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::{AuditArgs, joined, print, shop};
-use crate::admin::{AdoptionQuery, Differing, Failure, Request};
+use crate::admin::{
+    AdoptionQuery, Differing, Failure, HeldWork, Request, Response, joined as joined_work,
+};
 use crate::adopt::{AdoptionReport, Found, ReportRow};
 use crate::cli::apply::ApplyOrder;
 use crate::cli::ask::ask;
@@ -28,6 +30,7 @@ pub(super) fn repair(
         .flat_map(|f| std::mem::take(&mut f.judged.moves))
         .collect();
     let mut report = of_class(joined(found), class);
+    let mut held = Vec::new();
     if let Some(given) = args.apply.order()? {
         if given.expect != report.to_do {
             return Err(Failure::input(format!(
@@ -41,7 +44,7 @@ pub(super) fn repair(
             let purchases = report.rows.iter().filter(|r| r.repair == Some(way));
             let purchases: Vec<Differing> = purchases.filter_map(differing).collect();
             for some in purchases.chunks(AT_ONCE) {
-                order(config, (class, way), some, &given)?;
+                held.extend(order(config, (class, way), some, &given)?);
             }
         }
         if report.rows.iter().any(|r| r.repair == Some(Repair::Hear)) {
@@ -49,15 +52,17 @@ pub(super) fn repair(
         }
         report.applied = true;
     }
-    print::repair(&report, class, &args.read)
+    let held = joined_work(held);
+    print::repair(&report, &held, class, &args.read)
 }
 
+/// Orders a repair of some purchases. Returns what of it is held all the same.
 fn order(
     config: &Path,
     (class, repair): (Class, Repair),
     purchases: &[Differing],
     given: &ApplyOrder,
-) -> Result<(), Failure> {
+) -> Result<Vec<HeldWork>, Failure> {
     let query = AdoptionQuery::Repair {
         repair,
         takes: class.takes(),
@@ -65,7 +70,12 @@ fn order(
         author: given.author.clone(),
         reason: given.reason.clone(),
     };
-    ask(config, Request::Adoption(query)).map(drop)
+    let response = ask(config, Request::Adoption(query))?;
+    Ok(if let Response::Changed(changed) = response {
+        changed.held
+    } else {
+        Vec::new()
+    })
 }
 
 fn differing(row: &ReportRow) -> Option<Differing> {

@@ -150,3 +150,47 @@ fn a_trial_without_a_payment_method_is_not_kept() {
             .is("ended: expired");
     }
 }
+
+/// A license that was revoked for a refund, at a service that does not bring it back: it refuses that, or says that it did.
+fn not_brought_back(without_effect: bool) -> Case {
+    let mut case = Case::subscription(|_| {});
+    let refunded = refund("re_1", "in_1", 1);
+    case.paid(0.0, "in_1", 0.0, 30.0)
+        .told(5.0, "refund.created", refunded)
+        .is("active: revoked");
+    if without_effect {
+        case.garbles = Some(|license| license.status = GrantStatus::Revoked);
+    } else {
+        case.keeps_revoked = true;
+    }
+    case.renewed(30.1, "in_2", 30.0, 60.0)
+        .on(30.12)
+        .is("active: revoked");
+    case
+}
+
+/// Rule 37, rule 14: a service that a probe has seen undo a revocation refuses it for the license of whoever pays again: once it
+/// has done so twice, an hour apart, a new key takes its place. One that was wrong for an hour gives the old one back.
+#[test]
+fn a_revoked_license_that_its_service_does_not_bring_back_is_replaced() {
+    for without_effect in [false, true] {
+        let mut case = not_brought_back(without_effect);
+        case.on(30.2)
+            .is("active: revoked, live 63")
+            .mails("license_issued 0, refunded 5.01, license_issued 30.14");
+        assert_eq!(case.machine.licenses_created(), 2);
+        let refused = |a: &&Action| a.outcome == ActionOutcome::Refused;
+        let refused = case.machine.actions.iter().filter(refused).count();
+        assert_eq!(refused, 0, "nobody has to do anything");
+        case.keeps_revoked = false;
+        case.garbles = None;
+        case.renewed(60.1, "in_3", 60.0, 90.0)
+            .is("active: revoked, live 93");
+
+        let mut wrong_for_an_hour = not_brought_back(without_effect);
+        wrong_for_an_hour.keeps_revoked = false;
+        wrong_for_an_hour.garbles = None;
+        wrong_for_an_hour.on(30.2).is("active: live 63");
+        assert_eq!(wrong_for_an_hour.machine.licenses_created(), 1);
+    }
+}

@@ -90,6 +90,8 @@ pub(super) struct Case {
     garbles: Option<fn(&mut License)>,
     /// Whether the service refuses to set an end, whatever a read shows.
     takes_no_end: bool,
+    /// Whether the service refuses to bring a revoked license back.
+    keeps_revoked: bool,
     /// The license that a look finds, made before this store began.
     there: Option<(GrantStatus, Option<Timestamp>, Devices)>,
     /// What Stripe says when it is asked.
@@ -153,6 +155,7 @@ impl Case {
             shows: None,
             garbles: None,
             takes_no_end: false,
+            keeps_revoked: false,
             there: None,
             stripe: cutting::Stripe::default(),
             deaf: false,

@@ -20,12 +20,17 @@ impl Case {
                 after: Some(*at - self.now),
                 why: "busy".to_owned(),
             },
-            None if self.takes_no_end && action.act.sets_end().is_some() => Outcome::Refused {
+            None if self.refuses_to(&action.act) => Outcome::Refused {
                 why: "400 bad_request: revoked".to_owned(),
                 scope: RefusalScope::Action,
             },
             None => Outcome::Done(self.carried_out(action)),
         }
+    }
+
+    fn refuses_to(&self, act: &Act) -> bool {
+        let reinstates = matches!(act, Act::Reinstate { .. });
+        self.takes_no_end && act.sets_end().is_some() || self.keeps_revoked && reinstates
     }
 
     fn looked(&self, action: &Action) -> Outcome {

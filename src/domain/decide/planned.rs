@@ -87,6 +87,7 @@ pub(super) fn new_action(
     let hold = difference.waits_for_time(world.stops_held);
     let hold = hold.map(Hold::TimeNotTrusted);
     let by_person = difference.by_person;
+    let repaired = repaired(machine, &difference);
     let new = difference.act.new_license();
     let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());
     let since = world.makes_since(&machine.source);
@@ -118,5 +119,19 @@ pub(super) fn new_action(
         (action.outcome, action.held) = (ActionOutcome::Held, hold);
     }
     action.cleared = by_person.then_some(Cleared::Decision);
+    if let Some((word, at)) = repaired.filter(|_| !by_person) {
+        (action.cleared, action.word_at) = (Some(word), at);
+    }
     action
+}
+
+/// The yes of a repair that observe mode held until now: what was observed is decided anew when it goes live, and that takes
+/// no second yes.
+fn repaired(machine: &Machine, difference: &Difference) -> Option<(Cleared, Option<Timestamp>)> {
+    let before = machine.actions.iter().rfind(|a| difference.is(a))?;
+    let was_observed =
+        before.outcome == ActionOutcome::Superseded && before.held == Some(Hold::Observed);
+    let word = before.cleared.clone();
+    let word = word.filter(|word| was_observed && matches!(word, Cleared::Repair { .. }))?;
+    Some((word, before.word_at))
 }

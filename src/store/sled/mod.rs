@@ -12,6 +12,7 @@
 //! * [`copy`] makes a backup meanwhile, behind which the log can be cut; [`restore`](Store::restore) makes a store of one.
 
 mod backup;
+mod base;
 mod block;
 mod codec;
 mod digest;
@@ -41,7 +42,7 @@ use super::log::space::Space;
 use super::{OpenError, Read, ReadError, StoreFault};
 pub use backup::{Named, OnStep, Unnamed, copy};
 use open::Opened;
-pub use open::{Create, OnBroken, OpenReport, Options, RESTORING, Verify};
+pub use open::{Create, MissingBackup, OnBroken, OpenReport, Options, RESTORING, Verify};
 pub use reader::Reader;
 use shared::{Checkpoints, Shared};
 use signal::FlushSignal;

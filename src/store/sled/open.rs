@@ -14,7 +14,7 @@ use super::disk::{Applied, Disk, DiskError};
 use super::lock::Lock;
 use super::overlay::Overlay;
 use super::verify::Mentions;
-use super::{disk, lock, rebuild};
+use super::{base, disk, lock, rebuild};
 use crate::store::fault::Doing;
 use crate::store::log::append::{Appender, Resume, SEGMENT_HEAD, Segment};
 use crate::store::log::highwater::Found;
@@ -22,7 +22,7 @@ use crate::store::log::record::Link;
 use crate::store::log::scan::{Known, Log};
 use crate::store::log::{append, highwater};
 use crate::store::{OpenError, Seq, StoreFault};
-pub use options::{Create, OnBroken, OpenReport, Options, Verify};
+pub use options::{Create, MissingBackup, OnBroken, OpenReport, Options, Verify};
 
 /// How much of the log's end is read for that, about; with large batches this is fewer records.
 const VERIFY_BYTES: u64 = 32 << 20;
@@ -150,7 +150,7 @@ fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, Open
         Found::Nothing | Found::Damaged => Link::default(),
     };
     let judged = match found {
-        Found::Checkpoint(_) => judge(store, options, &log, synced, &mut report.repaired)?,
+        Found::Checkpoint(_) => judge(store, options, &log, synced, &mut report)?,
         Found::Nothing => Judged::Unsound("the checkpoint file `highwater` is missing".to_owned()),
         Found::Damaged => Judged::Unsound("the checkpoint file `highwater` is damaged".to_owned()),
     };
@@ -205,11 +205,8 @@ fn anew(
     report: &mut OpenReport,
 ) -> Result<(Disk, Overlay, Resume, Link), OpenError> {
     let repaired = &mut report.repaired;
-    let base = rebuild::base(store, log)?;
-    let from = match &base {
-        Some(backup) => Some((backup, rebuild::section(store, backup)?)),
-        None => None,
-    };
+    let base = base::find(store, log)?.map_err(|why| why.unrepaired(store, log))?;
+    let from = base.as_ref().map(base::Base::parts);
     let (disk, resume) = rebuild::rebuild(store, log, synced, options.cache_bytes, from, repaired)?;
     if let Some((backup, section)) = from {
         let (path, seq) = (backup.path().display(), section.seq().0);
@@ -272,7 +269,7 @@ fn judge(
     options: &Options,
     log: &Log,
     synced: Link,
-    cuts: &mut Vec<String>,
+    report: &mut OpenReport,
 ) -> Result<Judged, OpenError> {
     if let Some(judged) = judge_unopened(store, log) {
         return Ok(judged);
@@ -301,7 +298,8 @@ fn judge(
         Verify::Recent { records } => log.start(synced.seq, records, VERIFY_BYTES),
         Verify::Everything => 0,
     };
-    let mut mentions = Mentions::before(store, log, options.verify)?;
+    let mut mentions;
+    (mentions, report.missing_backup) = Mentions::before(store, log, options.verify)?;
     let mut overlay = Overlay::new(synced);
     let mut strange = false;
     let mut replayed = 0;
@@ -311,7 +309,7 @@ fn judge(
             synced,
             applied: applied.seq,
         },
-        cuts,
+        &mut report.repaired,
         &mut |record| {
             strange |= record.link.seq == applied.seq && record.link.hash != applied.hash;
             if record.link.seq <= synced.seq {
@@ -329,9 +327,7 @@ fn judge(
     if let Some(why) = contradiction(applied, synced, strange) {
         return Ok(Judged::Unsound(why));
     }
-    match found
-        .and_then(|found| compare((found, digest), &mentions, &disk, &overlay, options.verify))
-    {
+    match found.and_then(|found| compare((found, digest), &mentions, &disk, &overlay)) {
         Ok(None) => Ok(Judged::Sound(Box::new(disk), overlay, resume, replayed)),
         Ok(Some(why)) => Ok(Judged::Unsound(why)),
         Err(trouble) => unsound(store, trouble),
@@ -344,7 +340,6 @@ fn compare(
     mentions: &Mentions,
     disk: &Disk,
     overlay: &Overlay,
-    how: Verify,
 ) -> Result<Option<String>, DiskError> {
     if found != digest {
         let (found, should) = (found.count(), digest.count());
@@ -353,7 +348,7 @@ fn compare(
         )));
     }
     let mut findings = mentions.check(disk, overlay)?;
-    if how == Verify::Everything {
+    if mentions.have_all() {
         mentions.check_surplus(disk, overlay, &mut findings)?;
     }
     Ok(findings.sentence())

@@ -9,7 +9,6 @@ use super::disk::{self, Disk, DiskError};
 use super::overlay::Overlay;
 use crate::store::backup::{Backup, BackupError, Section};
 use crate::store::log::append::{self, Resume};
-use crate::store::log::base;
 use crate::store::log::highwater;
 use crate::store::log::record::Link;
 use crate::store::log::scan::{Known, Log};
@@ -34,48 +33,6 @@ fn move_aside(store: &Path) -> io::Result<()> {
     }
     fs::rename(&path, &aside)?;
     append::sync_dir(store)
-}
-
-/// The backup that a log was cut behind, read whole; `None` for a log that is whole itself.
-pub(super) fn base(store: &Path, log: &Log) -> Result<Option<Backup>, OpenError> {
-    if log.begin() == Link::default() {
-        return Ok(None);
-    }
-    let unrepaired = |why: String| OpenError::Unrepaired {
-        dir: store.to_owned(),
-        why: format!("the log begins after commit {}; {why}", log.begin().seq),
-    };
-    let base = base::read(store)?
-        .ok_or_else(|| unrepaired("what was before it is not here".to_owned()))?;
-    if base.link.seq < log.begin().seq {
-        let (path, seq) = (base.path.display(), base.link.seq);
-        return Err(unrepaired(format!(
-            "the backup {path} ends before that, at commit {seq}"
-        )));
-    }
-    let backup = Backup::open(&base.path)
-        .map_err(|why| unrepaired(format!("what was before it is in a backup: {why}")))?;
-    let same = |s: &Section| s.name() == base.name && s.link() == base.link;
-    match backup.sections().iter().any(same) {
-        true => Ok(Some(backup)),
-        false => {
-            let path = base.path.display();
-            Err(unrepaired(format!("the backup {path} is another one")))
-        }
-    }
-}
-
-/// The part of a log's backup that is this store's.
-pub(super) fn section<'b>(store: &Path, backup: &'b Backup) -> Result<&'b Section, OpenError> {
-    let base = base::read(store)?;
-    let found = base.and_then(|base| backup.section(&base.name));
-    found.ok_or_else(|| OpenError::Unrepaired {
-        dir: store.to_owned(),
-        why: format!(
-            "the backup {} does not hold this store",
-            backup.path().display()
-        ),
-    })
 }
 
 /// Replaces sled by what the backup and the log say, and writes a checkpoint. Cut off in the middle, the next open does
@@ -116,7 +73,10 @@ pub(super) fn rebuild(
                     false => Ok(()),
                 }
             })
-            .map_err(|error: BackupError| unusable(store, &error))?;
+            .map_err(|error: BackupError| OpenError::Unrepaired {
+                dir: store.to_owned(),
+                why: error.to_string(),
+            })?;
     }
     let known = Known {
         synced,
@@ -145,11 +105,4 @@ pub(super) fn rebuild(
     disk.sync().map_err(failed)?;
     highwater::write(store, resume.link).map_err(io)?;
     Ok((disk, resume))
-}
-
-fn unusable(store: &Path, error: &BackupError) -> OpenError {
-    OpenError::Unrepaired {
-        dir: store.to_owned(),
-        why: error.to_string(),
-    }
 }

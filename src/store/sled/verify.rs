@@ -7,14 +7,14 @@ use std::path::Path;
 
 use foldhash::HashMap;
 
+use super::base::{self, Base, Unusable};
 use super::disk::{Disk, DiskError};
 use super::layout::Layout;
 use super::overlay::Overlay;
-use super::rebuild;
 use crate::store::backup::BackupError;
 use crate::store::log::record::{Record, Write};
 use crate::store::log::scan::Log;
-use crate::store::{Direction, KeyRange, OpenError, Verify};
+use crate::store::{Direction, KeyRange, MissingBackup, OpenError, Verify};
 
 /// Findings are counted, but only so many are described.
 const DESCRIBED: usize = 5;
@@ -33,29 +33,55 @@ pub(super) struct Mentions {
     of: HashMap<Box<[u8]>, Mention>,
     /// What a backup says goes before all records up to this one.
     base: u64,
+    /// Whether every key is mentioned that the store has.
+    all: bool,
 }
 
 impl Mentions {
-    /// What is said before the log: for a look at everything, the backup that it was cut behind.
-    pub(super) fn before(store: &Path, log: &Log, how: Verify) -> Result<Self, OpenError> {
-        let mut mentions = Self::default();
+    /// What is said before the log: for a look at everything, the backup that it was cut behind. One that cannot be used is
+    /// a finding of its own, and the rest is compared without it.
+    pub(super) fn before(
+        store: &Path,
+        log: &Log,
+        how: Verify,
+    ) -> Result<(Self, Option<MissingBackup>), OpenError> {
         if how != Verify::Everything {
-            return Ok(mentions);
+            return Ok((Self::default(), None));
         }
-        let Some(backup) = rebuild::base(store, log)? else {
-            return Ok(mentions);
-        };
-        let section = rebuild::section(store, &backup)?;
+        let read = base::find(store, log)?.and_then(|base| match base {
+            Some(base) => Self::of_backup(&base),
+            None => Ok(Self::default()),
+        });
+        Ok(match read {
+            Ok(mentions) => (
+                Self {
+                    all: true,
+                    ..mentions
+                },
+                None,
+            ),
+            Err(unusable) => (Self::default(), Some(unusable.missing())),
+        })
+    }
+
+    fn of_backup(base: &Base) -> Result<Self, Unusable> {
+        let mut mentions = Self::default();
+        let (backup, section) = base.parts();
         let read = backup.each(section, |key, seq, value| {
             mentions.mention(seq.0, (key, Some(value)));
             Ok(())
         });
-        read.map_err(|error: BackupError| OpenError::Unrepaired {
-            dir: store.to_owned(),
-            why: error.to_string(),
+        read.map_err(|why: BackupError| Unusable::Unread {
+            path: backup.path().to_owned(),
+            why,
         })?;
         mentions.base = section.seq().0;
         Ok(mentions)
+    }
+
+    /// Whether every key is mentioned that the store has, so that one that is not is one too many.
+    pub(super) const fn have_all(&self) -> bool {
+        self.all
     }
 
     /// Takes a record in; records come in the order of their numbers.

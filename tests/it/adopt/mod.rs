@@ -10,6 +10,7 @@ mod kill;
 mod look;
 mod noted;
 mod repair;
+mod repair_observed;
 mod revoked;
 mod second;
 mod shop;

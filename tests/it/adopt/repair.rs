@@ -9,7 +9,7 @@ use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::TestApp;
 use crate::support::wait::{PATIENCE, until};
 
-fn ask(app: &TestApp, more: &[&str]) -> Value {
+pub(super) fn ask(app: &TestApp, more: &[&str]) -> Value {
     app.ask(&[&["audit", "--reads-per-s", "0"], more].concat())
 }
 

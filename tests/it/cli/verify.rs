@@ -1,12 +1,14 @@
 //! `keyward verify` over stores that fit together, and over stores in which something was put wrong by hand.
 
 use keyward::domain::no_use::Unreadable;
+use keyward::engine::backup::MACHINES;
 use keyward::engine::read::view;
 use keyward::engine::record::disposition::Disposition;
 use keyward::engine::record::key::{self, Table};
 use keyward::engine::record::{EventRecord, body_codec};
 use keyward::server;
-use keyward::store::{Batch, Commit, Create, Direction, KeyRange, Read};
+use keyward::store::sled::{self, Store};
+use keyward::store::{Batch, Commit, Create, Direction, KeyRange, Options, Read};
 
 use super::support::{CONFIG, Place, refusing, willing};
 use crate::support::app::{Setup, TestApp};
@@ -217,4 +219,56 @@ fn the_embedded_services_store_is_looked_at_too() {
     );
     assert!(said.out.contains("licenses/log/00000001"), "{said}");
     assert!(!said.err.contains("fits together"), "{said}");
+}
+
+/// Cuts a store's log behind a backup, as the server does by schedule once there are enough commits.
+fn cut_log(place: &Place, target: &std::path::Path) {
+    let options = Options {
+        min_free_bytes: 0,
+        log_file_bytes: 20_000,
+        keep_records: 1,
+        ..Options::default()
+    };
+    let (mut writer, reader) = Store::open(&place.config().data_dir, options).unwrap();
+    let heartbeat = keys(&reader, Table::General).remove(0);
+    let value = reader.get(&heartbeat).unwrap().unwrap().bytes;
+    let mut freed = 0;
+    while freed == 0 {
+        for _ in 0..500 {
+            let mut batch = Batch::new();
+            batch.put(heartbeat.clone(), value.to_vec());
+            writer.commit(&batch).unwrap();
+        }
+        let stores = [(MACHINES, reader.clone())];
+        let _ = std::fs::remove_file(target);
+        let copied = sled::copy(&stores, target, 7, &|_| true).unwrap();
+        while reader.overlay_bytes() > 0 {
+            std::thread::yield_now();
+        }
+        let named = copied.name().unwrap();
+        freed = reader.cut_log(MACHINES, &named, &|_| true).unwrap();
+    }
+    drop(reader);
+    writer.close().unwrap();
+}
+
+/// The store is whole, but could not be rebuilt: that is no damage, and who can help is told which file is missed.
+#[test]
+fn a_backup_that_was_moved_away_is_a_finding_of_its_own() {
+    let place = Place::with(CONFIG);
+    place.fill(STORY, willing);
+    let (target, moved) = (place.path("newest.backup"), place.path("moved"));
+    cut_log(&place, &target);
+    assert_eq!(codes(&place, &[]), (Some(0), Vec::new()));
+    std::fs::rename(&target, &moved).unwrap();
+    for args in [&[][..], &["--repair"]] {
+        let found = codes(&place, args);
+        assert_eq!(found, (Some(2), vec!["backup".to_owned()]));
+    }
+    let said = place.run(&["verify"]);
+    let named = format!("{}, and that is not there: put it back", target.display());
+    assert!(said.out.contains(&named), "{said}");
+    assert!(said.err.contains("by schedule takes its place"), "{said}");
+    std::fs::rename(&moved, &target).unwrap();
+    assert_eq!(codes(&place, &[]), (Some(0), Vec::new()));
 }

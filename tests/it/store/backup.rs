@@ -19,10 +19,10 @@ use super::support::{
     Map, after, assert_holds, noise, number, open, open_sound, options, settle, write,
 };
 
-const NAME: &str = "machines";
+pub(super) const NAME: &str = "machines";
 
 /// Small log files, and few records that have to stay.
-fn cutting() -> Options {
+pub(super) fn cutting() -> Options {
     Options {
         log_file_bytes: 100_000,
         keep_records: 10,
@@ -31,7 +31,7 @@ fn cutting() -> Options {
 }
 
 /// Makes a backup while nobody writes.
-fn quietly(reader: &Reader, target: &Path) -> Result<Named, BackupError> {
+pub(super) fn quietly(reader: &Reader, target: &Path) -> Result<Named, BackupError> {
     back_up(&[(NAME, reader.clone())], target, 7, &|_| true)?.name()
 }
 

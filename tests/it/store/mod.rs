@@ -3,4 +3,5 @@
 mod backup;
 mod crash;
 mod damage;
+mod moved;
 mod support;

@@ -5,6 +5,7 @@ use super::*;
 use crate::domain::cases::decisions::rekey;
 use crate::domain::hold::{Cleared, DistrustCause};
 use crate::domain::notice::{About, Notice, NoticeKind, Part};
+use crate::domain::operator::Repaired;
 
 /// A subscription that was adopted with the key of its handler; the plan has three devices, the key `devices`.
 fn adopted(devices: u32) -> Case {
@@ -361,5 +362,29 @@ fn the_margin_of_a_key_that_had_ended_waits() {
         } else {
             case.holds(&[]).is("active: live 13.5");
         }
+    }
+}
+
+/// A repair is a yes to what a purchase lacks, not to sending anything while the shop is only observed: it waits for the shop
+/// to go live, and then needs no second yes.
+#[test]
+fn a_repair_waits_for_what_holds_the_whole_shop() {
+    for (mut case, which, act) in [
+        (keyless(), Repaired::Giving, "create_license"),
+        (adopted(1), Repaired::Lacking, "update_license"),
+    ] {
+        case.holds(&[(act, Hold::Adoption)]);
+        case.order(11.0, observe());
+        let order = Order::Repair {
+            which,
+            author: "ada".to_owned(),
+            reason: "audited".to_owned(),
+        };
+        carry_out(&mut case.machine, None, &order, case.now);
+        case.reconcile();
+        case.holds(&[(act, Hold::Observed)]);
+        case.order(12.0, live()).holds(&[]);
+        let grant = &case.machine.grants[0];
+        assert_eq!(grant.devices, Devices::Count(3), "{act}");
     }
 }
