@@ -214,11 +214,15 @@ async fn note_adoption(context: &Context, source: &SourceName) -> Result<(), Fai
 
 /// Forgets what was adopted and is as it was then, and the keys that were noted for the next run.
 async fn undo(context: &Context, running: Option<&Services>) -> Result<Response, Failure> {
-    let untouched = context.read(untouched).await?;
+    let (untouched, mut stay) = context.read(adopted).await?;
     let (mut forgotten, mut noted) = (Vec::new(), 0);
     for (machine, found) in untouched {
         let input = Input::Adopt(Box::new(Adopting::Forget(machine.clone())));
         if context.handle.submit_waiting(input).await? != Receipt::Done {
+            // Something was heard of it just now.
+            if found.adopted {
+                stay.push(machine.to_string());
+            }
             continue;
         }
         // Its next event finds them again by their labels.
@@ -234,6 +238,7 @@ async fn undo(context: &Context, running: Option<&Services>) -> Result<Response,
     Ok(Response::Changed(Changed {
         machines: forgotten,
         noted: Some(noted),
+        stay,
         ..Changed::default()
     }))
 }
@@ -246,9 +251,11 @@ struct Untouched {
     keys: Vec<LicenseKey>,
 }
 
-fn untouched(context: &Context) -> Result<BTreeMap<MachineId, Untouched>, Failure> {
+/// What can be forgotten, and the purchases that were adopted and stay: something was heard of them or done since.
+fn adopted(context: &Context) -> Result<(BTreeMap<MachineId, Untouched>, Vec<String>), Failure> {
     let reader = context.handle.reader();
     let mut found: BTreeMap<MachineId, Untouched> = BTreeMap::new();
+    let mut stay = Vec::new();
     for (machine, keys) in noted_keys::all(reader)? {
         found.entry(machine).or_default().keys.extend(keys);
     }
@@ -257,10 +264,12 @@ fn untouched(context: &Context) -> Result<BTreeMap<MachineId, Untouched>, Failur
             let of = found.entry(machine.id).or_default();
             of.adopted = true;
             of.keys.extend(machine.grants.into_iter().map(|g| g.key));
+        } else if machine.adopted_at.is_some() {
+            stay.push(machine.id.to_string());
         }
         true
     })?;
-    Ok(found)
+    Ok((found, stay))
 }
 
 fn machines(context: &Context, after: &Option<String>) -> Result<Response, Failure> {

@@ -138,6 +138,9 @@ pub struct Changed {
     /// Purchases whose keys were noted for the next adoption and are forgotten.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub noted: Option<u32>,
+    /// Purchases that an undone adoption took in and that stay: something was heard of them or done since.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stay: Vec<String>,
     /// How many actions stay held, by what holds them, where the order was about all that one thing holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub still_held: BTreeMap<HeldBy, u32>,

@@ -153,6 +153,17 @@ fn undo(config: &Path, json: bool) -> Result<(), Failure> {
         ),
         counted(changed.noted.unwrap_or_default(), "other", "others")
     ));
+    if !changed.stay.is_empty() {
+        report::say(&format!(
+            "{}, for something was heard of them or done since: {}",
+            counted(
+                changed.stay.len(),
+                "adopted purchase stays",
+                "adopted purchases stay"
+            ),
+            some_of(&changed.stay)
+        ));
+    }
     if !changed.machines.is_empty() {
         report::say(
             "whoever renews before `keyward adopt` takes the purchase in again is found by the label alone: where only your table names \
@@ -160,6 +171,17 @@ fn undo(config: &Path, json: bool) -> Result<(), Failure> {
         );
     }
     Ok(())
+}
+
+/// The first names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    const NAMED: usize = 5;
+    let first = names.iter().take(NAMED).map(String::as_str);
+    let first = first.collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => first,
+        more => format!("{first} and {more} more; --json lists all"),
+    }
 }
 
 /// `audit`.

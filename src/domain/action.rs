@@ -96,8 +96,7 @@ pub struct Action {
     /// How far the refusal goes with which the last attempt was answered.
     #[n(16)]
     pub refused: Option<RefusalScope>,
-    /// Since when it is held, or, of one that was let go, since when it is not; `None`: it never was, or was by a version that
-    /// did not keep it.
+    /// Since when it is held; `None`: it never was, or was by a version that did not keep it.
     #[n(17)]
     pub held_at: Option<Timestamp>,
     /// Whether the new end that it sets was an earlier one when it was decided; `None`: it was not, or it sets none. The
@@ -107,6 +106,9 @@ pub struct Action {
     /// When a person said that it may go ahead, or is given up; `None`: nobody did, or a version heard it that did not keep it.
     #[n(19)]
     pub word_at: Option<Timestamp>,
+    /// When what held it last let it go; `None`: nothing did.
+    #[n(20)]
+    pub let_go_at: Option<Timestamp>,
 }
 
 /// How far a refusal goes.
@@ -183,6 +185,7 @@ impl Action {
             held_at: None,
             shortens: None,
             word_at: None,
+            let_go_at: None,
         }
     }
 
@@ -193,14 +196,14 @@ impl Action {
 
     /// Lets it go ahead now.
     pub fn let_go(&mut self, now: Timestamp) {
-        (self.outcome, self.held, self.held_at) = (ActionOutcome::Pending, None, Some(now));
-        self.due = now;
+        (self.outcome, self.held, self.due) = (ActionOutcome::Pending, None, now);
+        self.let_go_at = Some(now);
     }
 
     /// Since when it waits for nothing but its service: since it was decided, or let go.
     #[must_use]
     pub fn set_out_at(&self) -> Timestamp {
-        self.held_at.map_or(self.at, |at| at.max(self.at))
+        self.let_go_at.map_or(self.at, |at| at.max(self.at))
     }
 
     /// Notes what a person said of it.

@@ -1,5 +1,7 @@
 //! A license that another purchase of the customer waits for (rule 35): taken in without a key, it goes on with the license of
 //! the customer's ended subscription once a person says yes to it. Until then that license is ended by a person's order alone.
+//! So is one that another hand made for a subscription that still runs: who served the shop before may have lengthened the one
+//! key for both.
 
 use std::fmt;
 
@@ -21,37 +23,50 @@ pub struct Awaiting {
     pub machine: MachineId,
     /// The create's number.
     pub create: u32,
+    /// Whether a yes to the create brings the license over: the subscription that had it is over.
+    pub comes_over: bool,
 }
 
 impl Awaiting {
     /// The command that brings it over.
     #[must_use]
     pub fn settled_by(&self) -> String {
-        let Self { machine, create } = self;
+        let Self {
+            machine, create, ..
+        } = self;
         format!("keyward held approve {machine}#{create} --reason …")
     }
 }
 
 impl Sentence for Awaiting {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let how = if self.comes_over {
+            "goes on with this license"
+        } else {
+            "may be served by this license"
+        };
         write!(
             f,
-            "{} of the same customer has no key yet, and goes on with this license: `{}` first",
+            "{} of the same customer has no key yet, and {how}: `{}` first",
             self.machine,
             self.settled_by()
         )
     }
 }
 
-/// Whether an action is to end a license of an ended subscription, or take time of it, and no person's order asks for that.
+/// Whether an action is to end a license of an ended subscription, or one that another hand made, or take time of it, and no
+/// person's order asks for that.
 #[must_use]
 pub fn ends(machine: &Machine, action: &Action, now: Timestamp) -> bool {
     let waits = matches!(action.outcome, ActionOutcome::Pending | ActionOutcome::Held);
     let is_ordered = action.cleared == Some(Cleared::Decision);
-    waits && is_ended(machine) && !is_ordered && is_hurtful(machine, action, now)
+    let mut grants = machine.grants.iter();
+    let by_others = grants.any(|g| g.number == action.license && g.adopted);
+    let is_doubtful = is_ended(machine) || by_others;
+    waits && is_doubtful && !is_ordered && is_hurtful(machine, action, now)
 }
 
-/// What of another purchase waits for the license that an action of an ended one ends.
+/// What of another purchase waits for the license that an action ends.
 #[must_use]
 pub fn awaiting(
     other: &Machine,
@@ -75,6 +90,7 @@ pub fn awaiting(
     Some(Awaiting {
         machine: other.id.clone(),
         create: create.id,
+        comes_over: is_ended(ended),
     })
 }
 
@@ -82,5 +98,5 @@ pub fn awaiting(
 /// a no to the customer. It is held since whenever it was first.
 pub fn hold(end: &mut Action, now: Timestamp) {
     end.hold(Hold::Adoption, end.held_at.unwrap_or(now));
-    (end.cleared, end.word_at) = (None, None);
+    (end.cleared, end.word_at, end.let_go_at) = (None, None, None);
 }

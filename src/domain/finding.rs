@@ -94,7 +94,7 @@ pub enum Finding {
         /// The new subscription's machine.
         #[n(0)]
         machine: MachineId,
-        /// What was still paid here and is not carried over.
+        /// Until when it still worked, if it did: that is not carried over.
         #[n(1)]
         paid_until: Option<Timestamp>,
     },
@@ -233,7 +233,7 @@ impl Sentence for Finding {
             Self::MovedTo { machine, paid_until } => {
                 write!(f, "its license went to {machine}, the same customer's new subscription")?;
                 match paid_until {
-                    Some(until) => write!(f, "; what is still paid here, until {until}, is not carried over"),
+                    Some(until) => write!(f, "; what it still had, until {until}, is not carried over"),
                     None => Ok(()),
                 }
             }

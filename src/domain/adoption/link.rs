@@ -157,7 +157,10 @@ pub fn is_untouched(machine: &Machine) -> bool {
         said || given_up || matches!(a.held, Some(Hold::Person { .. }))
     };
     let mailed = |n: &Notice| n.attempts > 0 || n.status == NoticeStatus::Sent;
+    // rule 35: a license comes over by a person's yes to a create, which is gone then.
+    let moved = !machine.moved_out.is_empty() || machine.grants.iter().any(|g| g.moved_in);
     machine.extensions.is_empty()
+        && !moved
         && machine
             .facts
             .iter()

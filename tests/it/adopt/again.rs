@@ -1,7 +1,7 @@
 //! What was taken in before: a second look says so, and an undo leaves what a person spoke about.
 
 use keyward::clock::Clock;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::apply::{report, run};
 use super::shop::{Customer, Shop};
@@ -68,6 +68,7 @@ async fn an_undo_leaves_what_a_person_gave_up() {
     let forgotten = undone["machines"].as_array().unwrap();
     assert!(!forgotten.contains(&dropped["machine"]), "{undone}");
     assert!(forgotten.contains(&other["machine"]), "{undone}");
+    assert_eq!(undone["stay"], json!([dropped["machine"]]), "{undone}");
     let page = app.ask(&["show", &named(dropped, "machine")]);
     assert_eq!(page["id"], dropped["machine"]);
     assert_eq!(dropped["held_at"], dropped["at"], "{dropped:#}");

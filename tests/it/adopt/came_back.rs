@@ -106,6 +106,12 @@ async fn the_license_that_a_newer_purchase_waits_for_is_not_ended_first() {
     goes_on(&shop, &app, &old).await;
     assert_eq!(held(&app, &old.machine()), None);
     assert_eq!(shop.fake.licenses().len(), made, "no second key");
+    // The yes was carried out: no undo forgets either of the two.
+    let undone = app.ask(&["adopt", "--undo"]);
+    let stay = undone["stay"].as_array().unwrap();
+    for machine in [&old.machine(), "stripe/sub_newer"] {
+        assert!(stay.contains(&json!(machine)), "{machine}: {undone}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

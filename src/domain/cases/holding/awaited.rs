@@ -40,7 +40,15 @@ fn found(ended: &mut Case, newer: &Case) -> Option<Awaiting> {
 fn the_end_of_a_license_names_the_create_that_goes_on_with_it() {
     let (mut old, mut new) = (ended(), newer());
     let (machine, create) = (new.machine.id.clone(), held(&mut new).id);
-    assert_eq!(found(&mut old, &new), Some(Awaiting { machine, create }));
+    let comes_over = true;
+    assert_eq!(
+        found(&mut old, &new),
+        Some(Awaiting {
+            machine,
+            create,
+            comes_over
+        })
+    );
 }
 
 /// What rule 35 does not bring over is not waited for.
@@ -78,7 +86,7 @@ fn nobody_waits_for_a_license_that_does_not_come_over() {
         change(&mut old, &mut new);
         assert_eq!(found(&mut old, &new), None, "{what}");
     }
-    // A subscription that is not over keeps its license.
+    // A subscription that is not over keeps its license, unless another hand made it: that may have been for both.
     let mut runs = Case::subscription(|_| {});
     runs.paid(0.0, "in_1", 0.0, 30.0);
     let key = runs.machine.grants[0].key.clone();
@@ -86,6 +94,9 @@ fn nobody_waits_for_a_license_that_does_not_come_over() {
     end.hold(Hold::Adoption, day(9.0));
     runs.machine.actions.push(end);
     assert_eq!(found(&mut runs, &newer()), None);
+    runs.machine.grants[0].adopted = true;
+    let found = found(&mut runs, &newer()).map(|awaiting| awaiting.comes_over);
+    assert_eq!(found, Some(false));
 }
 
 /// A word that was said on the end alone is no more than before: it is held since it was first, and asks for a new one.
