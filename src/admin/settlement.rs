@@ -162,12 +162,11 @@ fn elsewhere(
 
 /// Actions by their purchases.
 type Actions = Vec<(MachineId, u32)>;
+/// The same with what holds each.
+type Kept = Vec<((MachineId, u32), HeldBy)>;
 
 /// Of actions that a word was said on, those that it settled, and those that are held all the same, by what.
-fn let_go(
-    context: &Context,
-    named: Actions,
-) -> Result<(Actions, Vec<((MachineId, u32), HeldBy)>), Failure> {
+fn let_go(context: &Context, named: Actions) -> Result<(Actions, Kept), Failure> {
     let (mut settled, mut kept) = (Vec::new(), Vec::new());
     for one in named {
         match held_by(context, &one)? {

@@ -2,6 +2,8 @@
 
 mod act;
 mod attempt;
+#[cfg(test)]
+pub(in crate::domain) mod samples;
 mod word;
 
 use std::fmt;

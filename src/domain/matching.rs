@@ -31,6 +31,24 @@ pub fn match_seats(machine: &Machine, due: &Entitlement) -> Vec<Option<usize>> {
     matched
 }
 
+/// Each seat with the license that stands for it.
+pub fn paired_seats<'m, 'd>(
+    machine: &'m Machine,
+    due: &'d Entitlement,
+) -> impl Iterator<Item = (&'d SeatDue, Option<&'m Grant>)> {
+    let grants = match_seats(machine, due).into_iter();
+    let grants = grants.map(|grant| grant.map(|g| &machine.grants[g]));
+    due.seats.iter().zip(grants)
+}
+
+/// The seats that a license stands for, each with it.
+pub fn held_seats<'m, 'd>(
+    machine: &'m Machine,
+    due: &'d Entitlement,
+) -> impl Iterator<Item = (&'d SeatDue, &'m Grant)> {
+    paired_seats(machine, due).filter_map(|(seat, grant)| Some((seat, grant?)))
+}
+
 /// Whether an action makes or finds the license of a seat, by the item's name or a former one.
 #[must_use]
 pub fn is_for(action: &Action, seat: &SeatDue) -> bool {

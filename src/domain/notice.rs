@@ -20,7 +20,7 @@ use super::context::Situation;
 use super::entitlement::SeatDue;
 use super::lifecycle::Life;
 use super::machine::{Grant, Machine};
-use super::matching::match_seats;
+use super::matching::paired_seats;
 use super::policy::choices;
 use super::time::{Span, Timestamp};
 
@@ -300,9 +300,7 @@ impl Situation<'_> {
 
     /// Each seat with the license that stands for it.
     fn matched(&self) -> impl Iterator<Item = (&SeatDue, Option<&Grant>)> {
-        let grants = match_seats(self.machine, self.due).into_iter();
-        let grants = grants.map(|grant| grant.map(|g| &self.machine.grants[g]));
-        self.due.seats.iter().zip(grants)
+        paired_seats(self.machine, self.due)
     }
 }
 

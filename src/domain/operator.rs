@@ -254,11 +254,11 @@ pub fn mail_now(machine: &mut Machine, now: Timestamp) {
 #[cfg(test)]
 pub(in crate::domain) mod tests {
     use super::*;
-    use crate::domain::action::{Act, NewLicense, SeatId};
+    use crate::domain::action::Act;
+    use crate::domain::action::samples::create;
     use crate::domain::id::SourceName;
     use crate::domain::lifecycle::Kind;
     use crate::domain::notice::{About, Notice, NoticeKind, Part};
-    use crate::domain::plan::Devices;
     use crate::domain::time::Span;
 
     pub(in crate::domain) const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
@@ -292,21 +292,6 @@ pub(in crate::domain) mod tests {
         machine
     }
 
-    pub(in crate::domain) fn create() -> Action {
-        let new = NewLicense {
-            seat: SeatId {
-                item: "purchase".into(),
-                unit: 1,
-            },
-            app_id: None,
-            plan: None,
-            expires_at: None,
-            devices: Devices::Count(1),
-            keeps: None,
-        };
-        Action::new(1, Act::Create(new), 1, NOW)
-    }
-
     #[test]
     fn a_repair_that_gives_ends_nothing_and_one_that_ends_gives_nothing() {
         let key = crate::domain::id::LicenseKey::new("AAAA");
@@ -322,7 +307,7 @@ pub(in crate::domain) mod tests {
                 until: None,
             };
             let actions = vec![
-                create(),
+                create("purchase", 1, NOW),
                 Action::new(2, revoke, 2, NOW),
                 Action::new(3, lengthen, 3, NOW),
             ];

@@ -39,8 +39,9 @@ fn is_being_made(action: &Action) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::operator::tests::{NOW, create, purchase};
+    use super::super::operator::tests::{NOW, purchase};
     use super::*;
+    use crate::domain::action::samples::create;
 
     #[test]
     fn of_a_copy_that_is_put_back_no_mail_goes_out_and_a_license_that_is_found_is_no_news() {
@@ -50,7 +51,7 @@ mod tests {
             Some(1),
             "its mail is due again in an hour"
         );
-        let mut create = create();
+        let mut create = create("purchase", 1, NOW);
         create.phase = CreatePhase::Look {
             since: NOW,
             absent: 0,

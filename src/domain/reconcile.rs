@@ -15,7 +15,7 @@ use super::hold::{Distrust, DistrustCause};
 use super::machine::{Grant, Machine};
 use super::service_move::{ServiceKind, left_for};
 use super::time::Timestamp;
-use crate::domain::matching::{is_for, match_seats};
+use crate::domain::matching::{is_for, match_seats, paired_seats};
 pub(super) use act::read_again;
 use act::{asked, create, new_license, on, reinstate, revoke, stop, take_place};
 use hands::left_as_given;
@@ -146,11 +146,7 @@ fn resets(machine: &Machine, out: &mut Vec<Difference>) {
 /// made them, and they are looked for, once.
 #[must_use]
 pub fn finds(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Difference> {
-    let matched = match_seats(machine, due);
-    let unknown = due
-        .seats
-        .iter()
-        .zip(matched)
+    let unknown = paired_seats(machine, due)
         .filter(|(_, grant)| grant.is_none())
         .map(|(seat, _)| seat);
     let over = |seat: &&SeatDue| match seat.want {

@@ -139,10 +139,10 @@ fn stuck(machine: &Machine, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::action::{Act, NewLicense, RefusalScope, SeatId};
+    use crate::domain::action::RefusalScope;
+    use crate::domain::action::samples::create;
     use crate::domain::id::SourceName;
     use crate::domain::lifecycle::Kind;
-    use crate::domain::plan::Devices;
 
     /// The customer is told of a delay when the seller is.
     #[test]
@@ -152,18 +152,7 @@ mod tests {
             let id = "stripe/cs_1".parse().unwrap();
             let mut machine =
                 Machine::new(id, Kind::Payment, SourceName::from("stripe"), Some(true));
-            let act = Act::Create(NewLicense {
-                seat: SeatId {
-                    item: "si_1".into(),
-                    unit: 1,
-                },
-                app_id: None,
-                plan: None,
-                expires_at: None,
-                devices: Devices::Count(1),
-                keeps: None,
-            });
-            let mut create = Action::new(1, act, 1, now - Span::from_minutes(minutes_ago));
+            let mut create = create("si_1", 1, now - Span::from_minutes(minutes_ago));
             create.refused = refused;
             machine.actions.push(create);
             stuck(&machine, now)

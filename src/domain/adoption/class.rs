@@ -12,7 +12,7 @@ use super::unknown::owed_until;
 use crate::domain::action::GrantStatus;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
 use crate::domain::machine::{Grant, Machine};
-use crate::domain::matching::match_seats;
+use crate::domain::matching::{held_seats, paired_seats};
 use crate::domain::plan::Devices;
 use crate::domain::reconcile::left_revoked;
 use crate::domain::time::{Span, Timestamp};
@@ -264,11 +264,11 @@ impl<'a> Examined<'a> {
     /// Its licenses that should work and that another hand revoked or deleted, as the service tells.
     #[must_use]
     pub fn revoked_elsewhere(&self) -> Vec<&'a Grant> {
-        let matched = match_seats(self.machine, self.due);
-        let live = |s: &SeatDue| s.want.live_at(self.now);
-        let pairs = self.due.seats.iter().zip(matched).filter(|(s, _)| live(s));
-        let held = pairs.filter_map(|(seat, grant)| Some((seat, &self.machine.grants[grant?])));
-        held.filter(|(seat, grant)| self.is_revoked_elsewhere(seat, grant))
+        let revoked = |seat: &SeatDue, grant: &Grant| {
+            seat.want.live_at(self.now) && self.is_revoked_elsewhere(seat, grant)
+        };
+        held_seats(self.machine, self.due)
+            .filter(|(seat, grant)| revoked(seat, grant))
             .map(|(_, grant)| grant)
             .collect()
     }
@@ -290,17 +290,8 @@ impl<'a> Examined<'a> {
         if told_apart(stored, self.due, self.now) {
             return Class::MissedEvents;
         }
-        let matched = match_seats(self.machine, self.due);
-        let held = |n: &usize| &self.machine.grants[*n];
-        let pairs = || {
-            self.due
-                .seats
-                .iter()
-                .zip(&matched)
-                .map(|(seat, grant)| (seat, grant.as_ref().map(held)))
-        };
         let is = |grant: &Grant| self.licenses.iter().find(|l| l.key == grant.key);
-        for (seat, grant) in pairs() {
+        for (seat, grant) in paired_seats(self.machine, self.due) {
             let should_live = seat.want.live_at(self.now);
             match (grant, grant.and_then(is)) {
                 (None, _) if should_live => return Class::PaidWithoutKey,

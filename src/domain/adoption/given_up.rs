@@ -2,7 +2,7 @@
 
 use super::class::Examined;
 use crate::domain::machine::Grant;
-use crate::domain::matching::match_seats;
+use crate::domain::matching::held_seats;
 use crate::domain::notice::{Left, left};
 
 impl Examined<'_> {
@@ -13,11 +13,9 @@ impl Examined<'_> {
 
     /// Whether one of its licenses works for that reason alone.
     pub(super) fn has_given_up(&self) -> bool {
-        let matched = match_seats(self.machine, self.due);
-        let pairs = self.due.seats.iter().zip(matched);
-        let over = pairs.filter(|(seat, _)| !seat.want.live_at(self.now));
-        let mut grants = over.filter_map(|(_, grant)| Some(&self.machine.grants[grant?]));
-        grants.any(|grant| {
+        let held = held_seats(self.machine, self.due);
+        let mut over = held.filter(|(seat, _)| !seat.want.live_at(self.now));
+        over.any(|(_, grant)| {
             let is = self.licenses.iter().find(|l| l.key == grant.key);
             is.is_some_and(|l| l.is_live(self.now)) && self.is_given_up(grant)
         })

@@ -226,10 +226,9 @@ mod tests {
 
     use super::super::pairing::tests::{NOW, license, seat};
     use super::*;
-    use crate::domain::action::{Act, NewLicense, SeatId};
+    use crate::domain::action::samples::create;
     use crate::domain::adoption::note_seats;
     use crate::domain::lifecycle::Kind;
-    use crate::domain::plan::Devices;
 
     /// A purchase after licenses were found for it: which item has which, and which wait.
     fn linked(
@@ -299,18 +298,7 @@ mod tests {
     fn a_create_that_nobody_sent_is_for_nothing_once_its_seat_has_a_license() {
         for (attempts, outcome) in [(0, ActionOutcome::Superseded), (1, ActionOutcome::Held)] {
             let mut machine = purchase();
-            let act = Act::Create(NewLicense {
-                seat: SeatId {
-                    item: "monthly".into(),
-                    unit: 1,
-                },
-                app_id: None,
-                plan: None,
-                expires_at: None,
-                devices: Devices::Count(1),
-                keeps: None,
-            });
-            let mut create = Action::new(1, act, 1, NOW);
+            let mut create = create("monthly", 1, NOW);
             (create.outcome, create.held) = (ActionOutcome::Held, Some(Hold::Adoption));
             create.attempts = attempts;
             machine.actions.push(create);

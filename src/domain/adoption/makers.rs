@@ -99,9 +99,9 @@ fn is_under_way(create: &Action) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::action::{Act, Attempt, NewLicense, SeatId};
+    use crate::domain::action::Attempt;
+    use crate::domain::action::samples::create;
     use crate::domain::lifecycle::Kind;
-    use crate::domain::plan::Devices;
 
     const fn s(s: i64) -> Timestamp {
         Timestamp::from_s(s)
@@ -174,18 +174,7 @@ mod tests {
     fn creating(change: impl FnOnce(&mut Action)) -> Machine {
         let id = "stripe/sub_1".parse().unwrap();
         let mut machine = Machine::new(id, Kind::Subscription, "stripe".into(), None);
-        let new = NewLicense {
-            seat: SeatId {
-                item: "si_1".into(),
-                unit: 1,
-            },
-            app_id: None,
-            plan: None,
-            expires_at: None,
-            devices: Devices::Count(1),
-            keeps: None,
-        };
-        let mut create = Action::new(1, Act::Create(new), 2, s(10_000));
+        let mut create = create("si_1", 2, s(10_000));
         change(&mut create);
         machine.actions.push(create);
         machine

@@ -6,7 +6,7 @@ use crate::domain::context::DecisionContext;
 use crate::domain::entitlement::{Entitlement, SeatDue, Want, Why};
 use crate::domain::holding::is_only_adopted;
 use crate::domain::machine::{Grant, Machine};
-use crate::domain::matching::match_seats;
+use crate::domain::matching::held_seats;
 use crate::domain::reconcile::Difference;
 
 /// Leaves the margin of an adopted purchase to the next thing that is heard of it: its next renewal moves the end anyhow, and
@@ -41,10 +41,7 @@ fn of_paid<'a>(
     due: &'a Entitlement,
     number: u32,
 ) -> Option<(&'a SeatDue, &'a Grant)> {
-    let matched = match_seats(machine, due);
-    let pairs = due.seats.iter().zip(matched);
-    let mut pairs = pairs.filter_map(|(seat, n)| Some((seat, &machine.grants[n?])));
-    pairs.find(|(seat, grant)| {
+    held_seats(machine, due).find(|(seat, grant)| {
         let (Some(paid), Some(ends)) = (seat.paid_until, grant.expires_at) else {
             return false;
         };

@@ -233,14 +233,13 @@ fn is_late(machine: &Machine) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::action::{NewLicense, SeatId};
+    use crate::domain::action::samples::create;
     use crate::domain::attention::AttentionCause;
     use crate::domain::decision::{Decision, Verb};
     use crate::domain::fact::{Bought, FactBody, LineItems, Priced};
     use crate::domain::hold::{Distrust, DistrustCause};
     use crate::domain::id::{EventId, LicenseKey, SourceName};
     use crate::domain::lifecycle::Kind;
-    use crate::domain::plan::Devices;
     use crate::domain::time::Span;
 
     const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
@@ -252,18 +251,7 @@ mod tests {
 
     fn with_create(minutes_ago: i64, outcome: ActionOutcome, held: Option<Hold>) -> Machine {
         let mut machine = machine();
-        let act = Act::Create(NewLicense {
-            seat: SeatId {
-                item: "si_1".into(),
-                unit: 1,
-            },
-            app_id: None,
-            plan: None,
-            expires_at: None,
-            devices: Devices::Count(1),
-            keeps: None,
-        });
-        let mut action = Action::new(1, act, 1, NOW - Span::from_minutes(minutes_ago));
+        let mut action = create("si_1", 1, NOW - Span::from_minutes(minutes_ago));
         (action.outcome, action.held) = (outcome, held);
         machine.actions.push(action);
         machine

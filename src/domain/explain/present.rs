@@ -5,7 +5,7 @@ use crate::domain::attention::KEY_WITHIN;
 use crate::domain::entitlement::{Entitlement, SeatDue, Want};
 use crate::domain::hold::Hold;
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
-use crate::domain::matching::{is_for, match_seats};
+use crate::domain::matching::{is_for, match_seats, paired_seats};
 use crate::domain::service_move::left_for;
 use crate::domain::time::Timestamp;
 
@@ -164,9 +164,7 @@ pub fn present<'m>(
     at: Timestamp,
     tense: Tense,
 ) -> Vec<Present<'m>> {
-    let matched = match_seats(machine, due).into_iter();
-    let of = |(seat, grant): (&SeatDue, Option<usize>)| {
-        let grant = grant.map(|g| &machine.grants[g]);
+    let of = |(seat, grant): (&SeatDue, Option<&'m Grant>)| {
         let grant = grant.or_else(|| left_for(machine, seat));
         let holds = holds(machine, seat, grant, at, tense);
         Present {
@@ -175,7 +173,7 @@ pub fn present<'m>(
             rest: rest(machine, seat, grant, holds.gap(seat.want, at), at),
         }
     };
-    due.seats.iter().zip(matched).map(of).collect()
+    paired_seats(machine, due).map(of).collect()
 }
 
 /// Licenses that stand for no seat and work all the same: given up, or with another in their place.

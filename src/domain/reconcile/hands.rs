@@ -4,19 +4,13 @@ use crate::domain::action::{Act, Action, GrantStatus};
 use crate::domain::entitlement::{Entitlement, SeatDue, Want, Why};
 use crate::domain::finding::Finding;
 use crate::domain::machine::{ExternalChanges, Grant, Machine};
-use crate::domain::matching::match_seats;
+use crate::domain::matching::held_seats;
 use crate::domain::time::Timestamp;
 
 /// Rule 51: what another hand revoked is left, and told, until a person says otherwise.
 #[must_use]
 pub fn revoked_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<u32> {
-    let matched = match_seats(machine, due);
-    let pairs = due
-        .seats
-        .iter()
-        .zip(matched)
-        .filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
-    pairs
+    held_seats(machine, due)
         .filter(|(seat, g)| left_revoked(machine, seat, g, now))
         .map(|(_, g)| g.number)
         .collect()
@@ -47,14 +41,8 @@ pub(super) fn left_as_given(seat: &SeatDue, grant: &Grant) -> ExternalChanges {
 /// says.
 #[must_use]
 pub fn given_by_others(machine: &Machine, due: &Entitlement, now: Timestamp) -> Vec<Finding> {
-    let matched = match_seats(machine, due);
-    let pairs = due
-        .seats
-        .iter()
-        .zip(matched)
-        .filter_map(|(seat, g)| g.map(|g| (seat, &machine.grants[g])));
     let mut out = Vec::new();
-    for (seat, grant) in pairs.filter(|(_, g)| g.live_at(now)) {
+    for (seat, grant) in held_seats(machine, due).filter(|(_, g)| g.live_at(now)) {
         let left = left_as_given(seat, grant);
         let Want::Live { until } = seat.want else {
             continue;

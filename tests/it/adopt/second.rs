@@ -62,6 +62,23 @@ fn held(app: &TestApp) -> usize {
     rows.len()
 }
 
+/// A shop whose nightly audit comes every second.
+async fn audited(size: usize) -> (Shop, TestApp) {
+    let shop = Shop::of(size).await;
+    let audits = "[scheduler]\naudit = \"* * * * * *\"\n";
+    let app = shop.server_with(audits).await;
+    (shop, app)
+}
+
+/// Stripe lists a customer's purchase, as it is in this second.
+fn bought_at_stripe(shop: &Shop, customer: &Customer) -> i64 {
+    let now_s = Clock::Wall.now().s();
+    let (subscription, paid) = (customer.subscription(now_s), customer.invoice(now_s, 0));
+    shop.stripe.add("/v1/subscriptions", [subscription]);
+    shop.stripe.add("/v1/invoices", [paid]);
+    now_s
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_old_handler_runs_nobody_gets_a_second_key() {
     let shop = Shop::of(60).await;
@@ -118,10 +135,7 @@ async fn while_the_old_handler_runs_nobody_gets_a_second_key() {
 /// Where the old handler makes its key after ours, no create of ours looks any more: the nightly audit sees it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_key_beside_ours_is_seen_by_the_nightly_audit() {
-    let shop = Shop::of(20).await;
-    let app = shop
-        .server_with("[scheduler]\naudit = \"* * * * * *\"\n")
-        .await;
+    let (shop, app) = audited(20).await;
     let first = buys(&app, 9_001).await;
     let label = format!("Stripe sub {}", first.object());
     let keys = || {
@@ -133,10 +147,7 @@ async fn a_second_key_beside_ours_is_seen_by_the_nightly_audit() {
         (keys() == 1).then_some(())
     })
     .await;
-    let now_s = Clock::Wall.now().s();
-    shop.stripe
-        .add("/v1/subscriptions", [first.subscription(now_s)]);
-    shop.stripe.add("/v1/invoices", [first.invoice(now_s, 0)]);
+    bought_at_stripe(&shop, &first);
     let audits = || app.said().matches("the nightly audit found").count();
     until("it was audited", PATIENCE, async || {
         (audits() >= 2).then_some(())
@@ -168,10 +179,7 @@ async fn a_second_key_beside_ours_is_seen_by_the_nightly_audit() {
 /// audit that reads it in the list, nor once its key is known.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_license_that_is_just_being_made_here_is_nobody_else_s() {
-    let shop = Shop::of(20).await;
-    let app = shop
-        .server_with("[scheduler]\naudit = \"* * * * * *\"\n")
-        .await;
+    let (shop, app) = audited(20).await;
     let first = buys(&app, 9_001).await;
     let label = format!("Stripe sub {}", first.object());
     let made = |label: &str| {
@@ -179,10 +187,7 @@ async fn a_license_that_is_just_being_made_here_is_nobody_else_s() {
         all.find(|l| l.label.as_deref() == Some(label))
     };
     until("a key is made here", PATIENCE, async || made(&label)).await;
-    let now_s = Clock::Wall.now().s();
-    shop.stripe
-        .add("/v1/subscriptions", [first.subscription(now_s)]);
-    shop.stripe.add("/v1/invoices", [first.invoice(now_s, 0)]);
+    let now_s = bought_at_stripe(&shop, &first);
     let mut told = Told::default();
     told.refund("pi_in_9001_first", 2_900, now_s);
     for (_, event) in &told.events {
@@ -234,10 +239,7 @@ async fn a_license_that_is_just_being_made_here_is_nobody_else_s() {
 /// What the nightly audit finds is listed, and reported, until an audit finds it no more.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_nightly_audit_finds_waits_for_a_person() {
-    let shop = Shop::of(4).await;
-    let mut app = shop
-        .server_with("[scheduler]\naudit = \"* * * * * *\"\n")
-        .await;
+    let (shop, mut app) = audited(4).await;
     let listed = |app: &TestApp| {
         let rows = app.ask(&["attention"]);
         let rows = rows.as_array().unwrap().clone();

@@ -144,6 +144,17 @@ fn asking(base: &str) -> Setup {
     setup
 }
 
+/// What a backfill by hand ends with and says, where it cannot read the list.
+fn by_hand(app: &TestApp) -> (Option<i32>, String) {
+    let out = std::process::Command::new(env!("CARGO_BIN_EXE_keyward"))
+        .args(["backfill", "--since", "1d", "--config"])
+        .arg(app.config())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    (out.status.code(), said)
+}
+
 /// By hand, with the server and without it: how many were missing, by type; a second time none is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn by_hand_it_says_how_many_were_missing() {
@@ -188,13 +199,8 @@ async fn a_list_that_cannot_be_read_waits_for_a_person() {
     setup.more = setup.more.replace("0s", "5m");
     let app = TestApp::start(setup).await;
     // The store is younger than what the list is read for, so a first round asks nothing: the hand does.
-    let out = std::process::Command::new(env!("CARGO_BIN_EXE_keyward"))
-        .args(["backfill", "--since", "1d", "--config"])
-        .arg(app.config())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert_eq!(out.status.code(), Some(2), "{said}");
+    let (status, said) = by_hand(&app);
+    assert_eq!(status, Some(2), "{said}");
     assert!(said.contains("rak_event_read"), "{said}");
     stripe.forbid(false);
     app.ask(&["backfill", "--since", "1d"]);
@@ -207,12 +213,7 @@ async fn a_wrong_key_is_called_one() {
     let mut setup = asking(&base);
     setup.more = setup.more.replace(KEY, "rk_live_other");
     let app = TestApp::start(setup).await;
-    let out = std::process::Command::new(env!("CARGO_BIN_EXE_keyward"))
-        .args(["backfill", "--since", "1d", "--config"])
-        .arg(app.config())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&out.stderr);
+    let (_, said) = by_hand(&app);
     assert!(said.contains("is not known at Stripe"), "{said}");
     assert!(!said.contains("permission"), "{said}");
 }

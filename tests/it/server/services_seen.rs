@@ -63,6 +63,21 @@ fn said(app: &TestApp, text: &str) -> usize {
     app.said().matches(text).count()
 }
 
+/// The log says it, once.
+async fn until_said(app: &TestApp, text: &str) {
+    until("the log says so", PATIENCE, async || {
+        (said(app, text) == 1).then_some(())
+    })
+    .await;
+}
+
+/// A license service that fails so, and a server that sells through it.
+async fn failing(faults: Faults) -> (Arc<Fake>, TestApp) {
+    let fake = Arc::new(Fake::start(faults).await);
+    let app = TestApp::start(Setup::with(&fake)).await;
+    (fake, app)
+}
+
 /// Purchases that are acknowledged, one after the other.
 async fn buy(app: &TestApp, names: &[String]) {
     for name in names {
@@ -113,14 +128,11 @@ fn refusing_is_measured(seen: &BTreeMap<String, f64>, of: [&str; 2]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_license_service_that_refuses_is_seen_until_a_person_has_mended_it() {
-    let fake = Arc::new(
-        Fake::start(Faults {
-            refuse: Some(401),
-            ..Faults::default()
-        })
-        .await,
-    );
-    let app = TestApp::start(Setup::with(&fake)).await;
+    let faults = Faults {
+        refuse: Some(401),
+        ..Faults::default()
+    };
+    let (fake, app) = failing(faults).await;
     assert_eq!(
         line(&app, "authforge").await["state"],
         "up",
@@ -140,18 +152,12 @@ async fn a_license_service_that_refuses_is_seen_until_a_person_has_mended_it() {
     assert_eq!(line["sources"], serde_json::json!(["stripe"]));
     let of = ["service=\"authforge\"", "source=\"stripe\""];
     refusing_is_measured(&samples(&app).await, of);
-    until("the log says so", PATIENCE, async || {
-        (said(&app, "the license service refuses us") == 1).then_some(())
-    })
-    .await;
+    until_said(&app, "the license service refuses us").await;
     fake.switch(|faults| faults.refuse = None);
     app.ask(&["retry", "--service", "authforge"]);
     until_licenses(&fake, &names).await;
     until_state(&app, "authforge", "up", 0).await;
-    until("the log says so", PATIENCE, async || {
-        (said(&app, "the license service is back") == 1).then_some(())
-    })
-    .await;
+    until_said(&app, "the license service is back").await;
     until("nothing waits", PATIENCE, async || {
         (sample(&samples(&app).await, "keyward_waiting", &of) == 0.0).then_some(())
     })
@@ -174,21 +180,15 @@ async fn a_license_service_that_refuses_is_seen_until_a_person_has_mended_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_license_service_that_does_not_answer_is_seen_and_comes_back_by_itself() {
-    let fake = Arc::new(
-        Fake::start(Faults {
-            hang_pct: 100,
-            ..Faults::default()
-        })
-        .await,
-    );
-    let app = TestApp::start(Setup::with(&fake)).await;
+    let faults = Faults {
+        hang_pct: 100,
+        ..Faults::default()
+    };
+    let (fake, app) = failing(faults).await;
     let names = names("Silent", 12);
     buy(&app, &names).await;
     until_state(&app, "authforge", "down", 12).await;
-    until("the log says so", PATIENCE, async || {
-        (said(&app, "the license service does not answer") == 1).then_some(())
-    })
-    .await;
+    until_said(&app, "the license service does not answer").await;
     let more = vec!["SilentToo".to_owned()];
     buy(&app, &more).await;
     until_state(&app, "authforge", "down", 13).await;
@@ -196,10 +196,7 @@ async fn a_license_service_that_does_not_answer_is_seen_and_comes_back_by_itself
     until_licenses(&fake, &names).await;
     until_licenses(&fake, &more).await;
     until_state(&app, "authforge", "up", 0).await;
-    until("the log says so", PATIENCE, async || {
-        (said(&app, "the license service is back") == 1).then_some(())
-    })
-    .await;
+    until_said(&app, "the license service is back").await;
     assert_eq!(
         said(&app, "the license service does not answer"),
         1,
@@ -237,10 +234,7 @@ async fn an_unreachable_stripe_is_seen() {
         serde_json::json!(["asks"]),
         "the other source has no key"
     );
-    until("the log says so", PATIENCE, async || {
-        (said(&app, "Stripe's API does not answer") == 1).then_some(())
-    })
-    .await;
+    until_said(&app, "Stripe's API does not answer").await;
     let seen = samples(&app).await;
     let tried = [
         "service=\"stripe\"",
@@ -315,8 +309,7 @@ async fn what_is_exported_is_what_the_table_says() {
 /// A pause is our own order: the service's state says how it answers, and a gauge of its own that nothing is sent to it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_service_is_measured_as_paused() {
-    let fake = Arc::new(Fake::start(Faults::default()).await);
-    let app = TestApp::start(Setup::with(&fake)).await;
+    let (_fake, app) = failing(Faults::default()).await;
     let of = ["service=\"authforge\"", "source=\"stripe\""];
     let paused = async || sample(&samples(&app).await, "keyward_service_paused", &of);
     assert_eq!(paused().await, 0.0);

@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{buy, names, said, sample, samples, until_state};
+use super::{buy, names, said, sample, samples, until_said, until_state};
 use crate::support::app::{Setup, TestApp};
 use crate::support::wait::{PATIENCE, until};
 
@@ -86,10 +86,7 @@ async fn a_mail_server_that_is_gone_is_seen() {
             &["kind=\"license_issued\"", "outcome=\"retry\""]
         ) >= 1.0
     );
-    until("the log says so", PATIENCE, async || {
-        (said(&app, "the mail server does not answer") == 1).then_some(())
-    })
-    .await;
+    until_said(&app, "the mail server does not answer").await;
     let due = app.ask(&["retry", "--service", "mail"]);
     assert_eq!(due["mails"], 10, "{due}");
     assert_eq!(due["actions"], 0, "{due}");
@@ -102,10 +99,7 @@ async fn a_mail_server_that_is_gone_is_seen() {
         async || (taken.load(std::sync::atomic::Ordering::SeqCst) == names.len()).then_some(());
     until("every mail", PATIENCE, all).await;
     until_state(&app, "mail", "up", 0).await;
-    until("the log says so", PATIENCE, async || {
-        (said(&app, "the mail server is back") == 1).then_some(())
-    })
-    .await;
+    until_said(&app, "the mail server is back").await;
     assert_eq!(
         said(&app, "the mail server does not answer"),
         1,

@@ -1,10 +1,7 @@
 //! A service that was gone before a restart is gone until it is asked: nobody knows better.
 
-use std::sync::Arc;
-
-use super::{buy, line, names, said, until_licenses, until_state};
-use crate::support::app::{Setup, TestApp};
-use crate::support::fake_licenses::{Fake, Faults};
+use super::{buy, failing, line, names, said, until_licenses, until_said, until_state};
+use crate::support::fake_licenses::Faults;
 use crate::support::wait::{PATIENCE, until};
 
 async fn gone(status: u16, state: &str) {
@@ -12,8 +9,7 @@ async fn gone(status: u16, state: &str) {
         refuse: Some(status),
         ..Faults::default()
     };
-    let fake = Arc::new(Fake::start(faults).await);
-    let mut app = TestApp::start(Setup::with(&fake)).await;
+    let (fake, mut app) = failing(faults).await;
     let names = names("Restart", 3);
     buy(&app, &names).await;
     let before = until_state(&app, "authforge", state, 3).await;
@@ -54,10 +50,7 @@ async fn gone(status: u16, state: &str) {
     app.ask(&["retry", "--service", "authforge"]);
     until_licenses(&fake, &names).await;
     until_state(&app, "authforge", "up", 0).await;
-    until("the log says so", PATIENCE, async || {
-        (said(&app, "the license service is back") == 1).then_some(())
-    })
-    .await;
+    until_said(&app, "the license service is back").await;
     app.terminate();
     app.ended(PATIENCE).await;
     app.restart().await;
