@@ -40,10 +40,14 @@ fn asked_for(machine: &Machine, number: u32, world: &DecisionContext<'_>) -> Opt
     let by_history = |g: &&Grant| {
         g.seat == grant.seat && g.number < number && g.ever_revoked && !is_by_person(machine, g)
     };
-    let before = machine.grants.iter().filter(by_history).count();
-    let asked = revocations(machine, index, world);
-    let mut of_it = asked.into_iter().skip(before);
-    of_it.find(|at| !has_outlived(machine, grant, *at))
+    let before: Vec<&Grant> = machine.grants.iter().filter(by_history).collect();
+    let worked = worked_at(machine, grant);
+    // What all of them outlived ended none of them.
+    let since = before.iter().map(|g| worked_at(machine, g)).min();
+    let since = since.map_or(worked, |others| others.min(worked));
+    let asked = revocations(machine, index, since, world);
+    let mut of_it = asked.into_iter().skip(before.len());
+    of_it.find(|at| worked.is_none_or(|worked| worked <= *at))
 }
 
 /// Whether a person's decision ended a license, as a re-key does.
@@ -55,11 +59,11 @@ fn is_by_person(machine: &Machine, grant: &Grant) -> bool {
     machine.actions.iter().any(ended)
 }
 
-/// Whether a license is known to have worked after an instant: it was made, or given something, since.
-fn has_outlived(machine: &Machine, grant: &Grant, at: Timestamp) -> bool {
-    let gives = |a: &Action| match a.act {
+/// When a license is last known to have worked: it was made, or given something, then.
+fn worked_at(machine: &Machine, grant: &Grant) -> Option<Timestamp> {
+    let gives = |a: &&Action| match a.act {
         Act::SetExpiry { .. } | Act::Reinstate { .. } | Act::SetDevices { .. } => {
-            a.license == grant.number && a.outcome == ActionOutcome::Done && a.at > at
+            a.license == grant.number && a.outcome == ActionOutcome::Done
         }
         Act::Create(_)
         | Act::Suspend { .. }
@@ -69,28 +73,43 @@ fn has_outlived(machine: &Machine, grant: &Grant, at: Timestamp) -> bool {
         | Act::Recover(_)
         | Act::Query(_) => false,
     };
-    let is_younger = !grant.adopted && grant.since > at;
-    is_younger || machine.actions.iter().any(gives)
+    let made = (!grant.adopted).then_some(grant.since);
+    let given = machine.actions.iter().filter(gives).map(|a| a.at).max();
+    made.max(given)
 }
 
-/// The instants at which the history turns to asking for the end of a license that it had asked for before: those of its
-/// facts, and those just before them, for time alone ends some.
-fn revocations(machine: &Machine, index: usize, world: &DecisionContext<'_>) -> Vec<Timestamp> {
+/// The instants from `since` on at which the history turns to asking for the end of a license that it had asked for before:
+/// those of its facts, and those just before them, for time alone ends some.
+///
+/// Each takes a fold, and the committer waits for that: so only those are looked at that can matter, not all of years.
+fn revocations(
+    machine: &Machine,
+    index: usize,
+    since: Option<Timestamp>,
+    world: &DecisionContext<'_>,
+) -> Vec<Timestamp> {
     let mut facts: Vec<&Fact> = machine.facts.iter().filter(|f| f.at <= world.now).collect();
     facts.sort_by_key(|f| f.at);
+    let known = facts.partition_point(|f| since.is_some_and(|since| f.at < since));
+    let (known, facts) = facts.split_at(known);
     let mut past = Machine {
-        facts: Vec::new(),
+        facts: known.iter().copied().cloned().collect(),
         actions: Vec::new(),
         notices: Vec::new(),
         journal: Vec::new(),
         ..machine.clone()
     };
-    let (mut asked, mut stood) = (Vec::new(), false);
+    let want = |past: &Machine, at| wants(past, &machine.extensions, index, at, world);
+    let at_first = known.last().and_then(|last| want(&past, last.at));
+    let mut stood = known
+        .last()
+        .is_some_and(|last| at_first.is_some_and(|want| want.live_at(last.at)));
+    let mut asked = Vec::new();
     for told in facts.chunk_by(|a, b| a.at == b.at) {
         let at = told[0].at;
         for (told, at) in [(&[][..], at - Span::from_ms(1)), (told, at)] {
             past.facts.extend(told.iter().copied().cloned());
-            match wants(&past, &machine.extensions, index, at, world) {
+            match want(&past, at) {
                 Some(Want::Revoked) if stood => {
                     asked.push(at);
                     stood = false;

@@ -27,7 +27,12 @@ impl Case {
     }
 
     fn by_restore(&mut self, at: f64, what: Standing) {
-        let (by, reason) = (Author::Restore, "a copy".to_owned());
+        self.stands(at, what, Author::Restore);
+    }
+
+    /// An order is given before anything that is due is carried out.
+    fn stands(&mut self, at: f64, what: Standing, by: Author) {
+        let reason = "a copy".to_owned();
         let at = day(at);
         self.standing.add(StandingOrder {
             what,
@@ -284,4 +289,55 @@ fn what_the_old_server_still_makes_is_taken_over() {
         .on(33.1)
         .is("active: revoked, live 66");
     assert_eq!(case.machine.licenses_created(), 1, "the first one");
+}
+
+/// A copy that is put back without `restore` looks like a server that was down. Nobody is stopped and no key is made twice; but a
+/// customer of whom it hears what went wrong meanwhile was told so by nobody, as far as it knows. Who puts one back orders
+/// observe mode before the start.
+#[test]
+fn a_copy_that_nobody_marked_as_one_mails_of_the_past_unless_it_is_observed_first() {
+    for (observed, heard) in [
+        (false, 29.9),
+        (true, 29.9),
+        (false, RESTORED),
+        (true, RESTORED),
+    ] {
+        let mut case = Case::subscription(|_| {});
+        case.since = Some(day(-100.0));
+        let lines = vec![line("si_1", "price_pro", 1, 30.0, 60.0)];
+        let failed = invoice("in_2", InvoiceEvent::PaymentFailed, lines);
+        case.paid(0.0, "in_1", 0.0, 29.9).on(29.8);
+        if heard < RESTORED {
+            // Its mail is due ten minutes later, which is after the copy was made.
+            case.told(heard, "invoice.payment_failed", failed.clone());
+        }
+        case.gaps.push(Gap::between(day(29.901), day(RESTORED)));
+        case.now = day(RESTORED);
+        if observed {
+            let by = Author::Person("ada".to_owned());
+            case.stands(RESTORED, Standing::Observe { plan: None }, by);
+        }
+        if heard == RESTORED {
+            case.told_again(29.95, "invoice.payment_failed", failed);
+        }
+        if observed {
+            case.order(LIVE, Standing::Live { plan: None });
+        }
+        case.on(32.0);
+        let mails: Vec<&str> = case
+            .machine
+            .notices
+            .iter()
+            .filter(|n| n.status == NoticeStatus::Sent)
+            .map(|n| n.kind.as_str())
+            .collect();
+        let again: &[&str] = if observed { &[] } else { &["payment_failed"] };
+        assert_eq!(
+            mails,
+            [&["license_issued"], again].concat(),
+            "heard {heard}"
+        );
+        assert_eq!(case.machine.licenses_created(), 1);
+        assert!(case.machine.grants[0].live_at(case.now));
+    }
 }
