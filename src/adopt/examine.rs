@@ -209,6 +209,16 @@ pub struct Judgement {
 }
 
 impl Candidate {
+    /// Whether a working license is to be chosen among more than it bought.
+    fn is_doubled(&self, licenses: usize) -> bool {
+        self.machine.grants.is_empty() && licenses > self.due.seats.len()
+    }
+
+    /// Whether some license is due.
+    fn is_live(&self, now: Timestamp) -> bool {
+        self.due.seats.iter().any(|s| s.want.live_at(now))
+    }
+
     /// Whether it buys something.
     #[must_use]
     pub fn buys(&self) -> bool {
@@ -326,9 +336,8 @@ fn row(candidate: &Candidate, examined: &Examined<'_>, judged: &Judged) -> Repor
         Vec::new()
     };
     let held = candidate.machine.grants.iter().find(|g| !g.replaced);
-    let own = examined.licenses.first().map(|l| &l.key);
-    let own = revoked.first().map(|g| &g.key).or(own);
-    let key = own.or(held.map(|g| &g.key));
+    let held = revoked.first().copied().or(held).map(|g| &g.key);
+    let key = held.or(examined.licenses.first().map(|l| &l.key));
     ReportRow {
         machine: Some(candidate.machine.id.to_string()),
         class: judged.class,

@@ -196,20 +196,20 @@ impl<'a> Crawl<'a> {
         self.labels(app, unread, into).await
     }
 
-    /// Reads the label of a license that is remembered by its digest only.
+    /// Reads one license: lists may show neither its label nor its devices. `None`: it is gone.
     ///
     /// # Errors
     /// [`CrawlError`].
-    pub async fn label_of(
+    pub async fn read_one(
         &mut self,
         app: &AppId,
         key: &LicenseKey,
-    ) -> Result<Option<String>, CrawlError> {
+    ) -> Result<Option<License>, CrawlError> {
         let (tell, _) = unbounded_channel();
         let pace = (&self.throttle, self.share);
         let (license, calls) = get(self.client, pace, app, key, &tell).await?;
         self.calls += calls;
-        Ok(license.and_then(|l| l.label))
+        Ok(license)
     }
 
     fn learn(&mut self, license: &License, label: u64) {

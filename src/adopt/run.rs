@@ -150,6 +150,8 @@ pub async fn look(
         }
         let mut matched = examine::matches(&shop, &candidates, &gathered, &licenses, table);
         read_strays(question, &mut licenses, &matched, &mut crawl).await?;
+        let doubled = matched.doubled(&candidates);
+        read_doubled(list, &mut licenses, &doubled, &mut crawl).await?;
         matched.suggest(&licenses);
         found.judged = examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
         strays(question, &licenses, &matched, &gathered, &mut found);
@@ -326,7 +328,27 @@ async fn read_strays(
         }
         read += 1;
         let app = license.app_id.clone().unwrap_or_else(|| list.app.clone());
-        listed.license.label = crawl.label_of(&app, &license.key).await?;
+        let read = crawl.read_one(&app, &license.key).await?;
+        listed.license.label = read.and_then(|license| license.label);
+    }
+    Ok(())
+}
+
+/// Reads by themselves the licenses of which a purchase has more than it bought: which one is in use, a list may not show.
+async fn read_doubled(
+    list: &LicenseList,
+    licenses: &mut LicenseIndex,
+    doubled: &[usize],
+    crawl: &mut Crawl<'_>,
+) -> Result<(), LookError> {
+    for n in doubled {
+        let license = &mut licenses.all[*n].license;
+        if license.bound.is_some() {
+            continue;
+        }
+        let app = license.app_id.clone().unwrap_or_else(|| list.app.clone());
+        let read = crawl.read_one(&app, &license.key).await?;
+        license.bound = read.and_then(|license| license.bound);
     }
     Ok(())
 }

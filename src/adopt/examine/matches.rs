@@ -6,7 +6,8 @@ use super::{Candidate, Shop};
 use crate::adopt::gather::Gathered;
 use crate::adopt::licenses::LicenseIndex;
 use crate::adopt::table::{BadLine, KeyTable};
-use crate::domain::adoption::{Metadata, Suggestion};
+use crate::domain::adoption::Suggestion;
+use crate::domain::time::Timestamp;
 
 /// Which licenses belong to which purchase.
 #[derive(Debug, Default)]
@@ -41,6 +42,32 @@ impl Matches {
         self.addresses.extend(addresses.map(|l| l.to_lowercase()));
     }
 
+    /// Takes what is named by one purchase alone, and notes those that share a name.
+    fn take_named(&mut self, named: BTreeMap<usize, Vec<&str>>) {
+        for (license, objects) in named {
+            match objects.as_slice() {
+                _ if self.has(license) => {}
+                [object] => {
+                    self.take(license, object);
+                }
+                several => {
+                    let objects = several.iter().map(|object| (*object).to_owned());
+                    self.ambiguous.extend(objects);
+                }
+            }
+        }
+    }
+
+    /// The licenses of purchases that have more than they bought and hold none here yet.
+    #[must_use]
+    pub fn doubled(&self, candidates: &BTreeMap<String, Candidate>) -> Vec<usize> {
+        let doubled = self.of.iter().filter(|(object, licenses)| {
+            let candidate = candidates.get(*object);
+            candidate.is_some_and(|c| c.is_doubled(licenses.len()))
+        });
+        doubled.flat_map(|(_, licenses)| licenses.clone()).collect()
+    }
+
     /// By what some license may be meant for a purchase that has none.
     pub(super) fn suggestion(&self, object: &str, email: Option<&String>) -> Option<Suggestion> {
         if self.ambiguous.contains(object) {
@@ -57,27 +84,40 @@ impl Matches {
     }
 }
 
-/// The licenses that carry a label of some purchase, each with all the purchases that its label fits: a vendor's own form may
-/// hold what two purchases have in common.
-fn labelled<'a>(
+/// The licenses that some purchase names in a way of its own, each with the one that it belongs to, or with all that name it:
+/// what two purchases have in common says nothing of whose it is, unless at most one of them is to have a license at all.
+fn named<'a>(
     candidates: &'a BTreeMap<String, Candidate>,
-    licenses: &LicenseIndex,
-    free: &dyn Fn(usize, &str) -> bool,
-) -> BTreeMap<usize, Vec<&'a String>> {
-    let mut fit: BTreeMap<usize, Vec<&String>> = BTreeMap::new();
+    names: &dyn Fn(&str, &Candidate) -> Vec<usize>,
+    now: Timestamp,
+) -> BTreeMap<usize, Vec<&'a str>> {
+    let mut all: BTreeMap<usize, Vec<(&str, bool)>> = BTreeMap::new();
     for (object, candidate) in candidates {
-        let labelled = candidate.labels.iter().flat_map(|l| licenses.labelled(l));
-        for license in labelled.filter(|l| free(*l, object)) {
-            let objects = fit.entry(license).or_default();
-            if objects.last() != Some(&object) {
-                objects.push(object);
+        for license in names(object, candidate) {
+            let objects = all.entry(license).or_default();
+            if objects.last().is_none_or(|(last, _)| last != object) {
+                objects.push((object, candidate.is_live(now)));
             }
         }
     }
-    fit
+    let mut settled = BTreeMap::new();
+    for (license, objects) in all {
+        let live = objects.iter().filter(|(_, live)| *live);
+        let live: Vec<&str> = live.map(|(object, _)| *object).collect();
+        let any = objects.iter().map(|(object, _)| *object);
+        settled.insert(
+            license,
+            if live.is_empty() {
+                any.take(1).collect()
+            } else {
+                live
+            },
+        );
+    }
+    settled
 }
 
-/// Matches by id alone: labels, then metadata that holds a key, then the vendor's table. Lines of the table that name
+/// Matches by id alone: what the vendor's table says, then metadata that holds a key, then labels. Lines of the table that name
 /// nothing here stay in it, with the reason: they may be another source's.
 #[must_use]
 pub fn matches(
@@ -99,26 +139,32 @@ pub fn matches(
             all.take(license, object);
         }
     }
-    for (license, objects) in labelled(candidates, licenses, &free) {
-        match objects.as_slice() {
-            [object] => {
-                all.take(license, object);
-            }
-            _ if all.has(license) => {}
-            several => {
-                let objects = several.iter().map(|object| (*object).clone());
-                all.ambiguous.extend(objects);
-            }
-        }
-    }
-    let metadata = |object: &String| gathered.purchases.get(object).map(|p| &p.metadata);
-    for object in candidates.keys() {
-        let values = metadata(object).into_iter().flat_map(Metadata::values);
+    // A label never changes: a table that was written today knows better.
+    by_table(&mut all, candidates, gathered, licenses, table, &free);
+    let by_metadata = |object: &str, _: &Candidate| {
+        let shown = gathered.purchases.get(object);
+        let values = shown.into_iter().flat_map(|p| p.metadata.values());
         let keys = values.flatten().filter_map(|v| licenses.keyed(v));
-        for license in keys.filter(|l| free(*l, object)) {
-            all.take(license, object);
-        }
-    }
+        keys.filter(|l| free(*l, object)).collect()
+    };
+    all.take_named(named(candidates, &by_metadata, shop.now));
+    let by_label = |object: &str, candidate: &Candidate| {
+        let labelled = candidate.labels.iter().flat_map(|l| licenses.labelled(l));
+        labelled.filter(|l| free(*l, object)).collect()
+    };
+    all.take_named(named(candidates, &by_label, shop.now));
+    all
+}
+
+/// What the vendor's table says.
+fn by_table(
+    all: &mut Matches,
+    candidates: &BTreeMap<String, Candidate>,
+    gathered: &Gathered,
+    licenses: &LicenseIndex,
+    table: &mut KeyTable,
+    free: &dyn Fn(usize, &str) -> bool,
+) {
     for mut row in std::mem::take(&mut table.rows) {
         let named = gathered.names.get(&row.stripe_id).unwrap_or(&row.stripe_id);
         let unused = match licenses.keyed(row.key.reveal()) {
@@ -142,5 +188,4 @@ pub fn matches(
         };
         table.rows.push(row);
     }
-    all
 }

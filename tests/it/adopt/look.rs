@@ -13,7 +13,7 @@ use crate::support::fake_stripe::KEY;
 use crate::support::stripe_lists::Faults;
 
 /// Class of each purchase.
-fn classes(report: &Value) -> BTreeMap<String, String> {
+pub(super) fn classes(report: &Value) -> BTreeMap<String, String> {
     let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
     let rows = report["rows"].as_array().unwrap();
     rows.iter()
@@ -40,7 +40,7 @@ fn differing(is: &BTreeMap<String, String>, should: &BTreeMap<String, String>) -
         .collect()
 }
 
-fn dry_run(app: &TestApp, more: &[&str]) -> Value {
+pub(super) fn dry_run(app: &TestApp, more: &[&str]) -> Value {
     app.ask(&[&["adopt", "--reads-per-s", "0"], more].concat())
 }
 
@@ -328,49 +328,6 @@ async fn what_stands_still_is_said_and_so_is_what_helps() {
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(!said.contains("start it again"), "{said}");
     assert!(said.contains("is the API key whole"), "{said}");
-}
-
-/// A vendor's own label may hold what two purchases have in common: then it says nothing of whose the key is. The table does.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_label_that_fits_two_purchases_names_neither() {
-    let shop = Shop::of(2).await;
-    let now_s = keyward::clock::Clock::Wall.now().s();
-    let both = [9_001, 9_002].map(|n| Customer::buys(n, now_s - 5 * DAY_S));
-    let mut keys = Vec::new();
-    for customer in &both {
-        let mut shown = customer.subscription(now_s);
-        shown["metadata"]["order"] = json!("A1");
-        shop.stripe.add("/v1/subscriptions", [shown]);
-        shop.stripe
-            .add("/v1/invoices", [customer.invoice(now_s, 0)]);
-        let ends = chrono::DateTime::from_timestamp(customer.paid_until_s(now_s), 0);
-        let made = shop
-            .fake
-            .made_elsewhere("app_test", Some("order A1"), ends, 2);
-        keys.push(made);
-    }
-    let app = shop.server().await;
-    let found = dry_run(&app, &[]);
-    for customer in &both {
-        let mut rows = found["rows"].as_array().unwrap().iter();
-        let row = rows.find(|r| r["machine"] == customer.machine()).unwrap();
-        assert_eq!(
-            (&row["class"], &row["key"]),
-            (&json!("suggested"), &Value::Null)
-        );
-        let would = row["would"].as_str().unwrap();
-        assert!(
-            would.contains("the label of one fits other purchases"),
-            "{would}"
-        );
-    }
-    let table = app.dir().join("table.csv");
-    let line = |n: usize| format!("{},{}\n", both[n].object(), keys[n]);
-    std::fs::write(&table, format!("stripe_id,license_key\n{}", line(1))).unwrap();
-    let found = classes(&dry_run(&app, &["--csv", table.to_str().unwrap()]));
-    assert_eq!(found[&both[1].machine()], "linked");
-    // One of the two is spoken for: the label still does not say that the other key is the other's.
-    assert_eq!(found[&both[0].machine()], "suggested");
 }
 
 /// A grace is owed: a key that works still, and ends before the grace does, ends too early, as the adoption then holds it.

@@ -8,6 +8,7 @@ mod charges;
 mod elsewhere;
 mod kill;
 mod look;
+mod named;
 mod noted;
 mod repair;
 mod repair_observed;
