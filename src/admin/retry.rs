@@ -8,6 +8,7 @@ use super::lists::{OPEN, STRIPE, service_of};
 use super::read;
 use super::request::{ActionFilter, action_name};
 use super::response::{Response, changed};
+use super::settlement::awaited;
 use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::hold::Hold;
 use crate::domain::id::MachineId;
@@ -55,6 +56,10 @@ pub(super) async fn retry(
             .await?;
         context
             .submit(&machine, action_now(&machine, number))
+            .await?;
+        let id = machine.clone();
+        context
+            .read(move |context| awaited(context, &id, number))
             .await?;
         return Ok(changed([machine], 1, 0));
     }

@@ -177,8 +177,11 @@ fn let_go(context: &Context, named: Actions) -> Result<(Actions, Kept), Failure>
     Ok((settled, kept))
 }
 
-/// That another purchase waits for the license that an action ends, so that it is held all the same.
-fn awaited(context: &Context, machine: &MachineId, number: u32) -> Result<(), Failure> {
+/// Makes sure that no other purchase waits for the license that an action ends, so that it is held whatever was said.
+///
+/// # Errors
+/// Which purchase does, and what to say first.
+pub(super) fn awaited(context: &Context, machine: &MachineId, number: u32) -> Result<(), Failure> {
     let Some(machine) = view::machine(context.handle.reader(), machine)? else {
         return Ok(());
     };
@@ -187,7 +190,7 @@ fn awaited(context: &Context, machine: &MachineId, number: u32) -> Result<(), Fa
         Some(awaiting) => awaiting?.map_or(Ok(()), |awaiting| {
             let id = &machine.id;
             Err(
-                Failure::input(format!("{awaiting}; nothing was changed")).hint(format!(
+                Failure::input(format!("{awaiting}; the end stays held")).hint(format!(
                     "`keyward revoke {id} --reason …` ends the license all the same"
                 )),
             )

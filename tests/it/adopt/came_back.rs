@@ -60,6 +60,20 @@ fn awaited(create: &str) -> String {
     )
 }
 
+/// What a command says that is refused.
+fn refused(app: &TestApp, args: &[&str]) -> String {
+    let mut command = Command::new(binary());
+    let out = command
+        .args(args)
+        .arg("--config")
+        .arg(app.config())
+        .output();
+    let out = out.unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(!out.status.success(), "{said}");
+    said
+}
+
 /// Whether the key works at the service for some time.
 fn works(shop: &Shop, key: &str) -> bool {
     let all = shop.fake.licenses();
@@ -90,14 +104,10 @@ async fn the_license_that_a_newer_purchase_waits_for_is_not_ended_first() {
     let end = held(&app, &old.machine()).unwrap();
     let create = held(&app, "stripe/sub_newer").unwrap();
     let before = row_of(&app, "held", &old.machine());
-    let refused = Command::new(binary())
-        .args(["held", "approve", &end, "--reason", "all in its order"])
-        .arg("--config")
-        .arg(app.config())
-        .output()
-        .unwrap();
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(!refused.status.success(), "{said}");
+    let said = refused(
+        &app,
+        &["held", "approve", &end, "--reason", "all in its order"],
+    );
     assert!(said.contains(&awaited(&create)), "{said}");
     let revoke = format!("`keyward revoke {} --reason …`", old.machine());
     assert!(said.contains(&revoke), "{said}");
@@ -163,7 +173,8 @@ async fn no_word_on_the_end_alone_takes_the_license_that_a_newer_purchase_waits_
     );
     is_left();
     app.ask(&["hold", &end, "--reason", "not today"]);
-    app.ask(&["retry", &end]);
+    let said = refused(&app, &["retry", &end]);
+    assert!(said.contains("the end stays held"), "{said}");
     is_left();
     // A yes to everything says yes to the newer purchase, too.
     let all = ["held", "approve", "--all", "--held-by", "adoption"];
