@@ -137,12 +137,10 @@ pub fn joined(held: impl IntoIterator<Item = HeldWork>) -> Vec<HeldWork> {
 
 /// What ends an order by which something is only observed.
 fn go_live(order: &Standing) -> String {
-    match order {
-        Standing::Observe { plan: Some(plan) } => {
-            format!("keyward go-live --plan {plan} --reason …")
-        }
-        _ => "keyward go-live --reason …".to_owned(),
+    if let Standing::Observe { plan: Some(plan) } = order {
+        return format!("keyward go-live --plan {plan} --reason …");
     }
+    "keyward go-live --reason …".to_owned()
 }
 
 fn released_by(context: &Context, machine: &Machine, action: &Action, hold: &Hold) -> String {

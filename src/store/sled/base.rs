@@ -77,14 +77,16 @@ impl Unusable {
 
 /// What is said of a file: where it lies is said beside it.
 fn unread(why: &BackupError) -> String {
-    match why {
-        BackupError::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-            "is not there".to_owned()
-        }
-        BackupError::Unreadable { source, .. } => format!("cannot be read ({source})"),
-        BackupError::Damaged { offset, .. } => format!("is damaged at byte {offset}"),
-        other => format!("cannot be used ({})", other.code()),
+    if let BackupError::Unreadable { source, .. } = why {
+        return match source.kind() == io::ErrorKind::NotFound {
+            true => "is not there".to_owned(),
+            false => format!("cannot be read ({source})"),
+        };
     }
+    if let BackupError::Damaged { offset, .. } = why {
+        return format!("is damaged at byte {offset}");
+    }
+    format!("cannot be used ({})", why.code())
 }
 
 /// The backup that a log was cut behind; `None` for a log that is whole itself.
