@@ -37,23 +37,9 @@ impl Case {
             at: self.now,
         };
         self.standing.add(order);
-        let (revisions, abilities) = (self.rules(), Abilities::simulated());
-        let world = DecisionContext {
-            revisions: &revisions,
-            now: self.now,
-            abilities: &abilities,
-            customer: None,
-            store_since: self.since,
-            gaps: &[],
-            jitter: 0,
-            under_way: &[],
-            stops_held: None,
-            brakes: Brakes {
-                standing: &self.standing,
-                service: "simulated",
-            },
-        };
-        reconcile(&mut self.machine, &world);
+        self.in_world(|machine, world| {
+            reconcile(machine, world);
+        });
     }
 
     /// A renewal that is paid.

@@ -68,3 +68,29 @@ fn the_whole_purchase_s_license_is_not_another_item_s() {
     assert_eq!(belongs(&case, &whole, 32.0), Belongs::Here);
     assert_eq!(belongs(&case, &whole, 90.0), Belongs::Unsaid);
 }
+
+/// A look for the license that another hand made, begun when the purchase was to end: its answer comes when nobody wants it any
+/// more. What it found may be what was made here since, whose key is still to be mailed.
+#[test]
+fn what_a_look_finds_that_nobody_wants_any_more_is_not_taken_over() {
+    for (wanted, keys) in [(true, 1), (false, 0)] {
+        let mut case = Case::subscription(|_| {});
+        let look = Act::Recover(needed("si_1", 33.0));
+        let mut look = Action::new(1, look, 1, case.now);
+        if !wanted {
+            look.outcome = ActionOutcome::Superseded;
+        }
+        case.machine.actions.push(look);
+        let found = Outcome::Done(Confirmed {
+            status: GrantStatus::Live,
+            key: LicenseKey::new("KEY-1"),
+            expires_at: Some(day(33.0)),
+            devices: Some(Devices::Count(1)),
+            adopted: true,
+            others: Vec::new(),
+        });
+        let sent = case.now;
+        case.in_world(|machine, world| outcome(machine, 1, &found, sent, world));
+        assert_eq!(case.machine.grants.len(), keys, "wanted: {wanted}");
+    }
+}

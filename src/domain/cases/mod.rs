@@ -245,6 +245,27 @@ impl Case {
         Revisions::new(self.revisions.clone()).deaf(deaf)
     }
 
+    /// Changes the machine as it is, and carries nothing out.
+    fn in_world(&mut self, change: impl FnOnce(&mut Machine, &DecisionContext<'_>)) {
+        let (revisions, abilities) = (self.rules(), Abilities::simulated());
+        let world = DecisionContext {
+            revisions: &revisions,
+            now: self.now,
+            abilities: &abilities,
+            customer: None,
+            store_since: self.since,
+            gaps: &[],
+            jitter: 0,
+            under_way: &[],
+            stops_held: None,
+            brakes: Brakes {
+                standing: &self.standing,
+                service: "simulated",
+            },
+        };
+        change(&mut self.machine, &world);
+    }
+
     fn reconcile(&mut self) {
         let (revisions, standing) = (self.rules(), self.standing.clone());
         let gaps = self.gaps.clone();

@@ -28,7 +28,11 @@ pub fn outcome(
         return;
     };
     let action = machine.actions[index].clone();
-    if !action.is_open() && !matches!(outcome, Outcome::Done(_) | Outcome::Gone) {
+    // What a look finds that is not wanted any more is looked for anew where it is: meanwhile another one may have been made
+    // here, and its label fits, too.
+    let is_look = matches!(action.act, Act::Recover(_));
+    let counts = matches!(outcome, Outcome::Done(_) | Outcome::Gone) && !is_look;
+    if !action.is_open() && !counts {
         return;
     }
     // What is accepted and does not come about is not done: to ask for it again at once would go on for ever.
