@@ -27,7 +27,7 @@ use crate::domain::fact::{Fact, FactBody, InvoiceEvent};
 use crate::domain::id::{AppId, CustomerId, MachineId, ObjectId, ObjectKind, PlanName, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 use crate::effects::license::choice::choose;
 use crate::engine::record::body_codec;
 use crate::sources::stripe::event::{self, EventContent};
@@ -212,6 +212,16 @@ impl Candidate {
     /// Whether a working license is to be chosen among more than it bought.
     fn is_doubled(&self, licenses: usize) -> bool {
         self.machine.grants.is_empty() && licenses > self.due.seats.len()
+    }
+
+    /// How far the end of a license (`None`: for life) lies from that of what was paid for.
+    fn ends_apart(&self, ends: Option<Timestamp>) -> Span {
+        let paid_until = self.due.seats.iter().map(|s| s.paid_until).max().flatten();
+        match (paid_until, ends) {
+            (Some(paid), Some(ends)) => Span::from_ms((paid - ends).ms().abs()),
+            (None, None) => Span::ZERO,
+            (None, Some(_)) | (Some(_), None) => Span::from_ms(i64::MAX),
+        }
     }
 
     /// Whether some license is due.

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use super::action::{Act, Action, ActionOutcome, CreatePhase, NewLicense};
 use super::extension::{Extension, ExtensionStanding};
 use super::finding::{Finding, Report};
+use super::hold::Hold;
+use super::holding::is_only_adopted;
 use super::id::{ItemKey, ObjectId, PlanName};
 use super::lifecycle::subscription::SubscriptionState as S;
 use super::lifecycle::{Folded, State};
@@ -121,6 +123,8 @@ fn one_create_per_seat(
 /// The creates of a new subscription, by number, for which the policy brings back a license of the same customer's ended
 /// one. One that was sent is not among them; whether its attempt is on disk, the caller knows.
 /// Rule 35: who comes back to a plan gets the old key, unless the license was ever revoked.
+///
+/// What an adoption holds, so that nobody gets a second key, needs no yes once the purchase was heard of: no key is made.
 #[must_use]
 pub fn restorable(
     machine: &Machine,
@@ -129,9 +133,16 @@ pub fn restorable(
     now: Timestamp,
 ) -> Vec<u32> {
     let began = folded.transitions.first().map_or(now, |t| t.at);
-    let goes_on = |a: &&Action| {
-        a.outcome == ActionOutcome::Pending && goes_on_with_former(a, began, revisions)
+    let was_heard_of = !is_only_adopted(machine);
+    let is_free = |a: &Action| match a.outcome {
+        ActionOutcome::Pending => true,
+        ActionOutcome::Held => was_heard_of && a.held == Some(Hold::Adoption),
+        ActionOutcome::Done
+        | ActionOutcome::Refused
+        | ActionOutcome::Abandoned
+        | ActionOutcome::Superseded => false,
     };
+    let goes_on = |a: &&Action| is_free(a) && goes_on_with_former(a, began, revisions);
     let creates = machine.actions.iter().filter(goes_on);
     creates.map(|a| a.id).collect()
 }

@@ -42,18 +42,43 @@ impl Matches {
         self.addresses.extend(addresses.map(|l| l.to_lowercase()));
     }
 
-    /// Takes what is named by one purchase alone, and notes those that share a name.
-    fn take_named(&mut self, named: BTreeMap<usize, Vec<&str>>) {
+    /// Takes what is named by one purchase alone. Of what several name, one customer's keys go to that customer's purchases, each
+    /// where its end is nearest; whose another's are is not known.
+    fn take_named(
+        &mut self,
+        named: BTreeMap<usize, Vec<&str>>,
+        candidates: &BTreeMap<String, Candidate>,
+        licenses: &LicenseIndex,
+    ) {
+        let mut shared = Vec::new();
         for (license, objects) in named {
+            let customers: BTreeSet<_> = objects.iter().map(|o| &candidates[*o].customer).collect();
             match objects.as_slice() {
                 _ if self.has(license) => {}
                 [object] => {
                     self.take(license, object);
                 }
+                several if customers.len() == 1 && !customers.contains(&None) => {
+                    let ends = licenses.all[license].license.expires_at.told().flatten();
+                    let apart = |object: &str| candidates[object].ends_apart(ends);
+                    shared.extend(several.iter().map(|o| (apart(o), license, *o)));
+                }
                 several => {
                     let objects = several.iter().map(|object| (*object).to_owned());
                     self.ambiguous.extend(objects);
                 }
+            }
+        }
+        shared.sort_unstable();
+        for (_, license, object) in &shared {
+            if !self.has(*license) && !self.of.contains_key(*object) {
+                self.take(*license, object);
+            }
+        }
+        // More keys than purchases.
+        for (_, license, object) in shared {
+            if !self.has(license) {
+                self.take(license, object);
             }
         }
     }
@@ -147,12 +172,16 @@ pub fn matches(
         let keys = values.flatten().filter_map(|v| licenses.keyed(v));
         keys.filter(|l| free(*l, object)).collect()
     };
-    all.take_named(named(candidates, &by_metadata, shop.now));
+    all.take_named(
+        named(candidates, &by_metadata, shop.now),
+        candidates,
+        licenses,
+    );
     let by_label = |object: &str, candidate: &Candidate| {
         let labelled = candidate.labels.iter().flat_map(|l| licenses.labelled(l));
         labelled.filter(|l| free(*l, object)).collect()
     };
-    all.take_named(named(candidates, &by_label, shop.now));
+    all.take_named(named(candidates, &by_label, shop.now), candidates, licenses);
     all
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use keyward::clock::Clock;
 use serde_json::{Value, json};
 
-use super::apply::{report, run};
+use super::apply::{renewal, report, run};
 use super::repair::again;
 use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::{TestApp, binary};
@@ -192,4 +192,26 @@ async fn a_person_s_own_order_ends_a_license_whoever_waits_for_it() {
         (!works(&shop, &key)).then_some(())
     })
     .await;
+}
+
+/// The newer purchase renews before anybody said yes: it goes on with the key that the customer has, and none is made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_brings_the_license_over_without_a_yes() {
+    let (shop, app, old) = taken_in().await;
+    let made = shop.fake.licenses().len();
+    let like = shop.customers.iter();
+    let mut like = like.filter(|c| c.life == Life::Runs);
+    let mut renewed = renewal(like.next().unwrap(), Clock::Wall.now().s());
+    renewed["id"] = json!("evt_newer_renewed");
+    let invoice = &mut renewed["data"]["object"];
+    invoice["id"] = json!("in_newer_next");
+    invoice["customer"] = json!(format!("cus_{}", old.n));
+    invoice["parent"]["subscription_details"]["subscription"] = json!("sub_newer");
+    let line = &mut invoice["lines"]["data"][0]["parent"]["subscription_item_details"];
+    line["subscription"] = json!("sub_newer");
+    app.door().event(&renewed).await;
+    goes_on(&shop, &app, &old).await;
+    assert_eq!(held(&app, &old.machine()), None);
+    assert_eq!(held(&app, "stripe/sub_newer"), None);
+    assert_eq!(shop.fake.licenses().len(), made, "no second key");
 }

@@ -153,3 +153,32 @@ async fn a_label_that_fits_one_purchase_that_is_over_names_the_other() {
     assert_eq!(found[&customer.machine()], "linked");
     assert_eq!(found.get(&over.machine()), None);
 }
+
+/// Two subscriptions of one customer, with one label on both keys: whichever goes where, each has a key of that customer's, the
+/// one that ends with what it paid for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_customer_s_keys_go_to_that_customer_s_purchases() {
+    let (shop, first, _) = with_one("A9").await;
+    let now_s = Clock::Wall.now().s();
+    let second = Customer::buys(9_002, now_s - 9 * DAY_S);
+    let mut shown = second.subscription(now_s);
+    shown["metadata"]["order"] = json!("A9");
+    let mut paid = second.invoice(now_s, 0);
+    for object in [&mut shown, &mut paid] {
+        object["customer"] = json!(format!("cus_{}", first.n));
+    }
+    shop.stripe.add("/v1/subscriptions", [shown]);
+    shop.stripe.add("/v1/invoices", [paid]);
+    let key = |of: &Customer| {
+        let ends = chrono::DateTime::from_timestamp(of.paid_until_s(now_s), 0);
+        shop.fake
+            .made_elsewhere("app_test", Some("order A9"), ends, 2)
+    };
+    let keys = [key(&second), key(&first)];
+    let app = shop.server().await;
+    let found = dry_run(&app, &[]);
+    for (of, key) in [(&second, &keys[0]), (&first, &keys[1])] {
+        assert_eq!(classes(&found)[&of.machine()], "linked");
+        assert_eq!(key_of(&found, of), last_four(key));
+    }
+}

@@ -5,6 +5,7 @@ use super::*;
 use crate::domain::awaited::{Awaiting, awaiting, ends, hold};
 use crate::domain::hold::Cleared;
 use crate::domain::policy::Resubscribe;
+use crate::domain::transfer;
 
 /// An ended subscription that was adopted with a key which works on, and its end that waits for a yes.
 fn ended() -> Case {
@@ -110,4 +111,21 @@ fn an_end_that_was_let_go_is_held_as_before() {
     end.clear(Cleared::Person { author, reason }, day(12.0));
     hold(end, day(12.0));
     assert_eq!(*end, before);
+}
+
+/// Once it was heard of, it goes on with that license by itself: no key is made, so nobody is asked.
+#[test]
+fn a_purchase_that_renews_needs_no_yes_to_what_makes_no_key() {
+    let mut new = newer();
+    let create = held(&mut new).id;
+    let restorable = |new: &Case| {
+        let revisions = new.rules();
+        let folded = new.machine.folded(&revisions, new.now);
+        transfer::restorable(&new.machine, &folded, &revisions, new.now)
+    };
+    assert_eq!(restorable(&new), [0; 0]);
+    new.renewed(30.1, "in_2", 30.0, 60.0);
+    assert_eq!(restorable(&new), [create]);
+    held(&mut new).held = Some(Hold::Guard);
+    assert_eq!(restorable(&new), [0; 0]);
 }
