@@ -1,10 +1,12 @@
 //! Each purchase against the licenses that carry its name: one row each, and what `--apply` would move. Pure.
 
+mod candidate;
 mod keys;
 mod matches;
 mod newest;
 mod strangers;
 
+pub use candidate::Candidate;
 pub use keys::{of_account, stray};
 pub use matches::{Matches, matches};
 pub use strangers::Stranger;
@@ -23,14 +25,15 @@ use crate::domain::adoption::{
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
-use crate::domain::fact::{Fact, FactBody, InvoiceEvent};
-use crate::domain::id::{AppId, CustomerId, MachineId, ObjectId, ObjectKind, PlanName, Scope};
+use crate::domain::fact::{Fact, InvoiceEvent};
+use crate::domain::id::{AppId, MachineId, ObjectId, ObjectKind, PlanName, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
-use crate::domain::time::{Span, Timestamp};
+use crate::domain::time::Timestamp;
 use crate::effects::license::choice::choose;
 use crate::engine::record::body_codec;
 use crate::sources::stripe::event::{self, EventContent};
+use candidate::last_paid;
 use newest::Newest;
 
 /// By what a shop is judged.
@@ -50,22 +53,6 @@ pub struct Shop<'a> {
     pub asking: Asking,
     /// The instant.
     pub now: Timestamp,
-}
-
-/// A purchase with what its facts come to. The facts themselves are let go: a large shop has many.
-#[derive(Debug)]
-pub struct Candidate {
-    machine: Machine,
-    due: Entitlement,
-    stored: Option<Entitlement>,
-    unread: bool,
-    gets_key: bool,
-    labels: BTreeSet<String>,
-    customer: Option<CustomerId>,
-    email: Option<String>,
-    paid: Option<(i64, String)>,
-    retry_at: Option<Timestamp>,
-    began: Option<Timestamp>,
 }
 
 impl Shop<'_> {
@@ -170,31 +157,6 @@ pub fn apps(candidates: &BTreeMap<String, Candidate>) -> BTreeSet<AppId> {
         .collect()
 }
 
-/// What was last paid, with its currency.
-fn last_paid(machine: &Machine) -> Option<(i64, String)> {
-    let paid = machine.facts.iter().filter_map(|fact| match &fact.body {
-        FactBody::Invoice(i) if i.paid && i.total > 0 => {
-            Some((i.paid_at.unwrap_or(fact.at), i.total, i.currency.clone()))
-        }
-        FactBody::Session(s) => s
-            .amount
-            .filter(|a| *a > 0)
-            .map(|amount| (fact.at, amount, s.currency.clone().unwrap_or_default())),
-        FactBody::Invoice(_)
-        | FactBody::Subscription(_)
-        | FactBody::Payment(_)
-        | FactBody::Charge(_)
-        | FactBody::Refund(_)
-        | FactBody::Dispute(_)
-        | FactBody::FraudWarning(_)
-        | FactBody::Decision(_)
-        | FactBody::LineItems(_)
-        | FactBody::Items(_) => None,
-    });
-    paid.max_by_key(|(at, ..)| *at)
-        .map(|(_, amount, currency)| (amount, currency))
-}
-
 /// What a look comes to.
 #[derive(Debug, Default)]
 pub struct Judgement {
@@ -206,44 +168,6 @@ pub struct Judgement {
     pub waiting: Vec<AdoptedPurchase>,
     /// Working licenses of somebody else's beside one from here.
     pub strangers: Vec<Stranger>,
-}
-
-impl Candidate {
-    /// Whether a working license is to be chosen among more than it bought.
-    fn is_doubled(&self, licenses: usize) -> bool {
-        self.machine.grants.is_empty() && licenses > self.due.seats.len()
-    }
-
-    /// How far the end of a license (`None`: for life) lies from that of what was paid for.
-    fn ends_apart(&self, ends: Option<Timestamp>) -> Span {
-        let paid_until = self.due.seats.iter().map(|s| s.paid_until).max().flatten();
-        match (paid_until, ends) {
-            (Some(paid), Some(ends)) => Span::from_ms((paid - ends).ms().abs()),
-            (None, None) => Span::ZERO,
-            (None, Some(_)) | (Some(_), None) => Span::from_ms(i64::MAX),
-        }
-    }
-
-    /// Whether some license is due.
-    fn is_live(&self, now: Timestamp) -> bool {
-        self.due.seats.iter().any(|s| s.want.live_at(now))
-    }
-
-    /// Whether it buys something.
-    #[must_use]
-    pub fn buys(&self) -> bool {
-        !self.due.seats.is_empty()
-    }
-
-    fn purchase(&self, events: Vec<Vec<u8>>, own: Vec<FoundLicense>) -> AdoptedPurchase {
-        AdoptedPurchase {
-            machine: self.machine.id.clone(),
-            kind: self.machine.kind,
-            livemode: self.machine.livemode,
-            events: events.into_iter().map(Into::into).collect(),
-            licenses: own.into_iter().map(Into::into).collect(),
-        }
-    }
 }
 
 /// Judges a shop of which everything was read, its licenses with their labels. Lines of the table that name nothing are
