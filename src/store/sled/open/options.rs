@@ -73,7 +73,7 @@ impl Default for Options {
             cache_bytes: 16 << 20,
             create: Create::default(),
             min_free_bytes: 72 << 20, // 64 MiB and two of the largest batches
-            overlay_max_bytes: 32 << 20,
+            overlay_max_bytes: 64 << 20,
             full_wait: Duration::from_secs(1),
             flush_every: Duration::from_secs(1),
             log_file_bytes: 64 << 20,
