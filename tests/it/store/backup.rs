@@ -225,8 +225,11 @@ fn a_log_is_cut_behind_its_backup_and_stops_growing() {
         assert_eq!(logs(&store).1, before - freed);
         lengths.push(logs(&store).1);
     }
+    // How often sled got its writes in a round depends on the machine: the older of two checkpoints lies anywhere in the
+    // round. So what stays is at most a round (1 MB), the file it begins in, and the room that is taken ahead of the newest
+    // file (1 MiB); without cuts it would be eight rounds.
     assert!(
-        lengths[2..].iter().all(|len| *len < 1_600_000),
+        lengths[2..].iter().all(|len| *len < 2_400_000),
         "{lengths:?}: a hundred batches are 1 MB"
     );
     assert!(!logs(&store).0[0].ends_with("00000001"));
