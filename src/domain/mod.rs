@@ -43,7 +43,7 @@ pub mod by_hand; // what a license service does not take is somebody's task
 pub(crate) mod change; // what an action would change, for whoever is asked for a yes
 pub(crate) mod context; // all that a decision depends on besides the machine
 pub mod decide; // the front door: what a machine must do next
-mod doubted; // a license that its service calls revoked, though nobody here ended it, is read again
+mod doubted; // what a service says of a license is not taken for good: it is read again
 pub mod erasure; // what tells who a customer is, and goes when a person says so
 pub mod explain; // why a license is what it is
 pub mod finding; // what only a person can judge, told once

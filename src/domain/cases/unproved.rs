@@ -163,6 +163,30 @@ fn a_license_that_was_ended_here_is_not_read_again() {
     assert_eq!(rekeyed.read_after(1.0), [0; 0]);
 }
 
+/// A license that was brought back is read once more, two hours later: that it works was the word of a service that can be wrong
+/// for an hour, and nothing else would ask for it until it renews.
+#[test]
+fn a_license_that_was_brought_back_is_read_once_more() {
+    let brought_back = || {
+        let mut case = Case::subscription(|_| {});
+        case.paid(0.0, "in_1", 0.0, 365.0);
+        for (at, status) in [(2.0, DisputeStatus::Open), (9.0, DisputeStatus::Won)] {
+            let told = dispute("dp_1", "in_1", status);
+            case.told(at, "charge.dispute.updated", told);
+        }
+        case.is("active: live 368");
+        case
+    };
+    let mut works = brought_back();
+    works.on(60.0).is("active: live 368");
+    assert_eq!(works.read_after(9.0), [2]);
+    let mut did_nothing = brought_back();
+    did_nothing.garbles = Some(|license| license.status = GrantStatus::Suspended);
+    did_nothing.on(9.1).is("active: suspended");
+    did_nothing.garbles = None;
+    did_nothing.on(12.0).is("active: live 368");
+}
+
 /// An event that asks for no end sets none free that waits for a yes, also where it moves it. One that asks for it does.
 #[test]
 fn an_end_that_waits_for_a_yes_waits_on_when_an_event_moves_it() {

@@ -5,8 +5,7 @@
 //!
 //! * while the trouble lasts (and three hours after it, in which what was missed is made up for): one was stopped, revoked or
 //!   shortened since it began. What ran out by its own end, because nobody could extend it, is counted apart;
-//! * afterwards: whatever the reason. Only what a person was shown (an action refused or held, a report, a difference that the
-//!   nightly audit finds) is counted apart.
+//! * afterwards: whatever the reason. Only what a person was shown (an action refused or held, a report) is counted apart.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeBounds;
@@ -15,7 +14,7 @@ use keyward::domain::action::{Act, Action, ActionOutcome};
 use keyward::domain::fact::{Fact, Invoice};
 use keyward::domain::hold::Cleared;
 use keyward::domain::lifecycle::Kind;
-use keyward::domain::machine::{Grant, Machine};
+use keyward::domain::machine::Machine;
 use keyward::domain::time::{Span, Timestamp};
 
 use super::service::{Kept, Licenses};
@@ -103,16 +102,6 @@ fn is_listed(machine: &Machine, at: Timestamp) -> bool {
         || !machine.told.is_empty()
 }
 
-/// Whether the nightly audit shows a person that a license does not work as it was last confirmed (`shortened_elsewhere`): its
-/// service said that it had done what was asked, and had not.
-fn is_audited(machine: &Machine, licenses: &[&Kept], at: Timestamp) -> bool {
-    let differs = |grant: &Grant| {
-        let there = licenses.iter().find(|k| k.license.key == grant.key);
-        grant.live_at(at) && there.is_some_and(|k| !k.works(at))
-    };
-    machine.grants.iter().any(differs)
-}
-
 /// Whether anything of a purchase was known at an instant. One that renews within a day is taken in by a later run, and its
 /// license has its own end until then.
 fn is_here(machine: &Machine, at: Timestamp) -> bool {
@@ -198,9 +187,6 @@ fn one_owner(
             seen.count("ran out, and no payment for it was told");
         } else if at >= time.over && listed && !taken {
             seen.count("ran out later, and a person was shown why");
-        } else if at >= time.over && !taken && machines.iter().any(|m| is_audited(m, troubled, at))
-        {
-            seen.count("was not brought back, and the next audit shows it");
         } else {
             let how = if taken { "taken" } else { "ran out" };
             return Err(format!(
