@@ -7,13 +7,14 @@ use super::action::{Act, Action, ActionOutcome, CreatePhase, NewLicense};
 use super::extension::{Extension, ExtensionStanding};
 use super::finding::{Finding, Report};
 use super::hold::Hold;
-use super::holding::is_only_adopted;
+use super::holding::{is_only_adopted, plan_of};
 use super::id::{ItemKey, ObjectId, PlanName};
 use super::lifecycle::subscription::SubscriptionState as S;
 use super::lifecycle::{Folded, State};
 use super::machine::{Grant, LicenseStatus, Machine};
 use super::policy::Resubscribe;
 use super::revision::Revisions;
+use super::standing::StandingOrders;
 use super::time::Timestamp;
 
 /// Whether two things are of different modes (live and test): then the one says nothing about the other, whatever it names.
@@ -125,24 +126,33 @@ fn one_create_per_seat(
 /// Rule 35: who comes back to a plan gets the old key, unless the license was ever revoked.
 ///
 /// What an adoption holds, so that nobody gets a second key, needs no yes once the purchase was heard of: no key is made.
+///
+/// A license that was made for the new subscription itself goes before it (rule 52): while another program makes licenses
+/// nothing comes over, and where one may have made it, only once a look has found none.
 #[must_use]
 pub fn restorable(
     machine: &Machine,
     folded: &Folded,
     revisions: &Revisions,
+    standing: &StandingOrders,
     now: Timestamp,
 ) -> Vec<u32> {
+    if standing.other_handler(&machine.source).is_some() {
+        return Vec::new();
+    }
     let began = folded.transitions.first().map_or(now, |t| t.at);
     let was_heard_of = !is_only_adopted(machine);
+    let is_observed = |a: &Action| standing.observes(plan_of(machine, a)).is_some();
     let is_free = |a: &Action| match a.outcome {
-        ActionOutcome::Pending => true,
+        ActionOutcome::Pending => a.phase == CreatePhase::Ready,
         ActionOutcome::Held => was_heard_of && a.held == Some(Hold::Adoption),
         ActionOutcome::Done
         | ActionOutcome::Refused
         | ActionOutcome::Abandoned
         | ActionOutcome::Superseded => false,
     };
-    let goes_on = |a: &&Action| is_free(a) && goes_on_with_former(a, began, revisions);
+    let goes_on =
+        |a: &&Action| is_free(a) && !is_observed(a) && goes_on_with_former(a, began, revisions);
     let creates = machine.actions.iter().filter(goes_on);
     creates.map(|a| a.id).collect()
 }

@@ -119,7 +119,8 @@ pub(in crate::engine) fn resubscription(
     let Some(customer) = &settled.folded.contact.customer else {
         return Ok(false);
     };
-    let wanted = transfer::restorable(machine, &settled.folded, &tx.now.rules.revisions, tx.now.at);
+    let (revisions, standing) = (&tx.now.rules.revisions, tx.now.standing);
+    let wanted = transfer::restorable(machine, &settled.folded, revisions, standing, tx.now.at);
     if wanted.is_empty() {
         return Ok(false);
     }

@@ -121,7 +121,7 @@ fn a_purchase_that_renews_needs_no_yes_to_what_makes_no_key() {
     let restorable = |new: &Case| {
         let revisions = new.rules();
         let folded = new.machine.folded(&revisions, new.now);
-        transfer::restorable(&new.machine, &folded, &revisions, new.now)
+        transfer::restorable(&new.machine, &folded, &revisions, &new.standing, new.now)
     };
     assert_eq!(restorable(&new), [0; 0]);
     new.renewed(30.1, "in_2", 30.0, 60.0);
