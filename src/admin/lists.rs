@@ -18,7 +18,8 @@ use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, EventView};
 use crate::engine::record::key::Table;
 use crate::engine::record::{self, RefusedRecord};
-use crate::engine::route::{awaited, query};
+use crate::engine::route::awaited::Awaited;
+use crate::engine::route::query;
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange};
 
@@ -157,36 +158,35 @@ pub(super) struct ActionRow<'a> {
 /// What an action waits for or failed by, in words: of an end that is held, what goes first.
 pub(super) fn waits_because(
     context: &Context,
-    machine: &Machine,
+    awaited: &mut Awaited<'_>,
     action: &Action,
 ) -> Result<Option<String>, Failure> {
-    let awaiting = awaiting(context, machine, action)?.map(|awaiting| awaiting.to_string());
+    let awaiting = awaiting(context, awaited, action)?.map(|awaiting| awaiting.to_string());
     Ok(awaiting
         .or_else(|| action.waits_because())
-        .or_else(|| machine.held.map(|flaw| flaw.to_string())))
+        .or_else(|| awaited.machine().held.map(|flaw| flaw.to_string())))
 }
 
 /// The purchase that waits for the license which an action that is held ends.
 pub(super) fn awaiting(
     context: &Context,
-    machine: &Machine,
+    awaited: &mut Awaited<'_>,
     action: &Action,
 ) -> Result<Option<Awaiting>, Failure> {
     if action.outcome != ActionOutcome::Held {
         return Ok(None);
     }
-    let view = Committed(context.handle.reader());
     let (rules, now) = (context.handle.rules(), context.handle.clock().now());
-    let found = awaited::awaiting(&view, &rules.revisions, machine, action, now)?;
-    Ok(found)
+    Ok(awaited.by(action, &rules.revisions, now)?)
 }
 
 /// One action's row.
 pub(super) fn row<'a>(
     context: &'a Context,
-    machine: &Machine,
+    awaited: &mut Awaited<'_>,
     action: &Action,
 ) -> Result<ActionRow<'a>, Failure> {
+    let machine = awaited.machine();
     let is_held = action.outcome == ActionOutcome::Held;
     Ok(ActionRow {
         id: format!("{}#{}", machine.id, action.id),
@@ -202,7 +202,7 @@ pub(super) fn row<'a>(
         seat: action.license,
         outcome: action.outcome.as_str(),
         attempts: action.attempts,
-        error: waits_because(context, machine, action)?,
+        error: waits_because(context, awaited, action)?,
         next: (action.outcome == ActionOutcome::Pending && machine.held.is_none())
             .then_some(action.due),
         held_by: is_held
@@ -225,10 +225,12 @@ pub(super) fn actions(context: &Context, limit: Option<u32>) -> Result<Response,
     let max = rows_max(limit);
     let mut newest = BTreeMap::new();
     let mut more = 0;
+    let view = Committed(context.handle.reader());
     view::machines(context.handle.reader(), |machine| {
+        let mut awaited = Awaited::new(&view, &machine);
         let open = |a: &&Action| OPEN.contains(&a.outcome) && !matches!(a.act, Act::Read { .. });
         for action in machine.actions.iter().filter(open) {
-            let row = row(context, &machine, action).and_then(|row| raw(&row));
+            let row = row(context, &mut awaited, action).and_then(|row| raw(&row));
             newest.insert((action.at, machine.id.clone(), action.id), row);
             if newest.len() > max {
                 newest.pop_first();

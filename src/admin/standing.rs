@@ -19,6 +19,8 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
 use crate::engine::read::view;
 use crate::engine::record::standing;
+use crate::engine::route::awaited::Awaited;
+use crate::engine::write::working::Committed;
 
 /// What holds at present, besides the rows of what is held.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,13 +67,15 @@ pub(super) fn held(context: &Context, limit: Option<u32>) -> Result<Response, Fa
     let max = rows_max(limit);
     let mut newest = BTreeMap::new();
     let (mut more, mut compared) = (0, Compared::default());
+    let view = Committed(context.handle.reader());
     view::machines(context.handle.reader(), |machine| {
+        let mut awaited = Awaited::new(&view, &machine);
         for action in &machine.actions {
             compared.add(action);
             if action.outcome != ActionOutcome::Held {
                 continue;
             }
-            let row = lists::row(context, &machine, action).and_then(|row| raw(&row));
+            let row = lists::row(context, &mut awaited, action).and_then(|row| raw(&row));
             newest.insert((action.at, machine.id.clone(), action.id), row);
             if newest.len() > max {
                 newest.pop_first();
