@@ -2,6 +2,7 @@
 
 mod aside;
 mod awaited;
+mod late;
 
 use super::*;
 use crate::domain::adoption::ADOPTED_PREFIX;
