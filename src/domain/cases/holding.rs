@@ -43,6 +43,17 @@ impl Case {
         });
     }
 
+    /// A person lets go what is held.
+    fn approved(&mut self) -> &mut Self {
+        let order = Order::Approve {
+            author: "ada".to_owned(),
+            reason: "a test".to_owned(),
+        };
+        carry_out(&mut self.machine, None, &order, self.now);
+        self.reconcile();
+        self
+    }
+
     /// A renewal that is paid.
     pub(super) fn renewed(&mut self, at: f64, id: &str, from: f64, to: f64) -> &mut Self {
         let lines = vec![line("si_1", "price_pro", 29, from, to)];
@@ -332,13 +343,7 @@ fn a_create_that_is_approved_while_it_is_observed_is_looked_for_first() {
         let mut case = observed();
         case.holds(&[("create_license", Hold::Observed)]);
         case.there = made.then_some((GrantStatus::Live, Some(day(33.0)), Devices::Count(3)));
-        let order = Order::Approve {
-            author: "ada".to_owned(),
-            reason: "a test".to_owned(),
-        };
-        carry_out(&mut case.machine, None, &order, case.now);
-        case.reconcile();
-        case.is("active: live 33");
+        case.approved().is("active: live 33");
         assert_eq!(case.machine.licenses_created(), usize::from(!made));
     }
 }

@@ -150,13 +150,10 @@ fn what_is_let_go_together_is_all_done() {
         ("update_license", Hold::Adoption),
         ("extend_license", Hold::Adoption),
     ]);
-    let order = Order::Approve {
-        author: "ada".to_owned(),
-        reason: "a test".to_owned(),
-    };
-    carry_out(&mut case.machine, None, &order, case.now);
-    case.reconcile();
-    case.is("active: live 33").devices(&[3]).holds(&[]);
+    case.approved()
+        .is("active: live 33")
+        .devices(&[3])
+        .holds(&[]);
 }
 
 /// What a pause held and something else holds when it ends says so, and goes ahead by the word that this takes.
@@ -169,13 +166,7 @@ fn what_a_pause_held_is_held_by_what_else_holds_it_when_the_pause_ends() {
     case.on(11.0);
     case.order(12.0, resumed())
         .holds(&[("create_license", Hold::Adoption)]);
-    let order = Order::Approve {
-        author: "ada".to_owned(),
-        reason: "a test".to_owned(),
-    };
-    carry_out(&mut case.machine, None, &order, case.now);
-    case.reconcile();
-    case.is("active: live 33");
+    case.approved().is("active: live 33");
 }
 
 /// What is observed and paused waits for both, in whichever order they end, and looks before it makes anything.

@@ -24,16 +24,6 @@ impl Case {
     }
 }
 
-fn approved(case: &mut Case, at: f64) {
-    case.on(at);
-    let order = Order::Approve {
-        author: "ada".to_owned(),
-        reason: "a test".to_owned(),
-    };
-    carry_out(&mut case.machine, None, &order, case.now);
-    case.reconcile();
-}
-
 /// A key that was held is late from when it was let go: nobody is told that it is on its way in the second that it comes.
 #[test]
 fn a_key_that_was_held_is_not_late_the_moment_it_is_let_go() {
@@ -45,8 +35,10 @@ fn a_key_that_was_held_is_not_late_the_moment_it_is_let_go() {
         invoice("in_2", InvoiceEvent::Paid, lines),
     );
     case.holds(&[("create_license", Hold::Adoption)]);
-    approved(&mut case, 31.0);
-    case.is("active: live 63").mails("license_issued 31");
+    case.on(31.0)
+        .approved()
+        .is("active: live 63")
+        .mails("license_issued 31");
 
     let mut paused_for_a_day = Case::subscription(|_| {});
     paused_for_a_day.order(-1.0, paused());
