@@ -18,7 +18,8 @@ use crate::domain::time::Timestamp;
 use crate::engine::read::view::{self, EventView};
 use crate::engine::record::key::Table;
 use crate::engine::record::{self, RefusedRecord};
-use crate::engine::route::{awaited, query};
+use crate::engine::route::awaited::Awaited;
+use crate::engine::route::query;
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange};
 
@@ -44,31 +45,56 @@ pub(super) fn rows_max(limit: Option<u32>) -> usize {
     })
 }
 
+/// The newest rows of a list, by what they are ordered by, and how many more there are: of these none is made.
+pub(super) struct NewestRows<K, T> {
+    max: usize,
+    pub(super) rows: BTreeMap<K, T>,
+    pub(super) more: u64,
+}
+
+impl<K: Ord, T> NewestRows<K, T> {
+    pub(super) fn new(limit: Option<u32>) -> Self {
+        Self {
+            max: rows_max(limit),
+            rows: BTreeMap::new(),
+            more: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, key: K, row: impl FnOnce() -> T) {
+        let oldest = self.rows.first_key_value();
+        if self.rows.len() >= self.max && oldest.is_none_or(|(oldest, _)| key < *oldest) {
+            self.more += 1;
+            return;
+        }
+        self.rows.insert(key, row());
+        if self.rows.len() > self.max {
+            self.rows.pop_first();
+            self.more += 1;
+        }
+    }
+}
+
 pub(super) fn events(
     context: &Context,
     which: Option<EventFilter>,
     limit: Option<u32>,
 ) -> Result<Response, Failure> {
-    let max = rows_max(limit);
-    let mut newest: BTreeMap<(Timestamp, String), EventView> = BTreeMap::new();
-    let mut more = 0;
+    let mut newest: NewestRows<(Timestamp, String), EventView> = NewestRows::new(limit);
     view::events(context.handle.reader(), |event| {
         if which.is_none_or(|w| w.as_str() == event.disposition) {
-            newest.insert((event.received, event.event.clone()), event);
-            if newest.len() > max {
-                newest.pop_first();
-                more += 1;
-            }
+            newest.add((event.received, event.event.clone()), || event);
         }
         true
     })?;
     let now = context.handle.clock().now();
     let rows = newest
+        .rows
         .into_values()
         .map(|event| raw(&waited(context, event, now)?));
     Ok(Response::List {
         rows: rows.collect::<Result<_, _>>()?,
-        more,
+        more: newest.more,
     })
 }
 
@@ -157,36 +183,35 @@ pub(super) struct ActionRow<'a> {
 /// What an action waits for or failed by, in words: of an end that is held, what goes first.
 pub(super) fn waits_because(
     context: &Context,
-    machine: &Machine,
+    awaited: &mut Awaited<'_>,
     action: &Action,
 ) -> Result<Option<String>, Failure> {
-    let awaiting = awaiting(context, machine, action)?.map(|awaiting| awaiting.to_string());
+    let awaiting = awaiting(context, awaited, action)?.map(|awaiting| awaiting.to_string());
     Ok(awaiting
         .or_else(|| action.waits_because())
-        .or_else(|| machine.held.map(|flaw| flaw.to_string())))
+        .or_else(|| awaited.machine().held.map(|flaw| flaw.to_string())))
 }
 
 /// The purchase that waits for the license which an action that is held ends.
 pub(super) fn awaiting(
     context: &Context,
-    machine: &Machine,
+    awaited: &mut Awaited<'_>,
     action: &Action,
 ) -> Result<Option<Awaiting>, Failure> {
     if action.outcome != ActionOutcome::Held {
         return Ok(None);
     }
-    let view = Committed(context.handle.reader());
     let (rules, now) = (context.handle.rules(), context.handle.clock().now());
-    let found = awaited::awaiting(&view, &rules.revisions, machine, action, now)?;
-    Ok(found)
+    Ok(awaited.by(action, &rules.revisions, now)?)
 }
 
 /// One action's row.
 pub(super) fn row<'a>(
     context: &'a Context,
-    machine: &Machine,
+    awaited: &mut Awaited<'_>,
     action: &Action,
 ) -> Result<ActionRow<'a>, Failure> {
+    let machine = awaited.machine();
     let is_held = action.outcome == ActionOutcome::Held;
     Ok(ActionRow {
         id: format!("{}#{}", machine.id, action.id),
@@ -202,7 +227,7 @@ pub(super) fn row<'a>(
         seat: action.license,
         outcome: action.outcome.as_str(),
         attempts: action.attempts,
-        error: waits_because(context, machine, action)?,
+        error: waits_because(context, awaited, action)?,
         next: (action.outcome == ActionOutcome::Pending && machine.held.is_none())
             .then_some(action.due),
         held_by: is_held
@@ -222,23 +247,41 @@ pub(super) fn service_of<'a>(context: &'a Context, machine: &Machine) -> &'a str
 }
 
 pub(super) fn actions(context: &Context, limit: Option<u32>) -> Result<Response, Failure> {
-    let max = rows_max(limit);
-    let mut newest = BTreeMap::new();
-    let mut more = 0;
+    let mut newest = NewestRows::new(limit);
+    let view = Committed(context.handle.reader());
     view::machines(context.handle.reader(), |machine| {
+        let mut awaited = Awaited::new(&view, &machine);
         let open = |a: &&Action| OPEN.contains(&a.outcome) && !matches!(a.act, Act::Read { .. });
         for action in machine.actions.iter().filter(open) {
-            let row = row(context, &machine, action).and_then(|row| raw(&row));
-            newest.insert((action.at, machine.id.clone(), action.id), row);
-            if newest.len() > max {
-                newest.pop_first();
-                more += 1;
-            }
+            newest.add((action.at, machine.id.clone(), action.id), || {
+                row(context, &mut awaited, action).and_then(|row| raw(&row))
+            });
         }
         true
     })?;
     Ok(Response::List {
-        rows: newest.into_values().collect::<Result<_, _>>()?,
-        more,
+        rows: newest.rows.into_values().collect::<Result<_, _>>()?,
+        more: newest.more,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_rows_are_kept_and_of_the_others_none_is_made_that_is_older() {
+        for (limit, kept, more, made) in [
+            (0, vec![], 4, 0),
+            (2, vec![7, 9], 2, 3),
+            (9, vec![1, 5, 7, 9], 0, 4),
+        ] {
+            let (mut newest, mut rows_made) = (NewestRows::new(Some(limit)), 0);
+            for at in [5, 9, 7, 1] {
+                newest.add(at, || rows_made += 1);
+            }
+            assert_eq!(newest.rows.into_keys().collect::<Vec<_>>(), kept);
+            assert_eq!((newest.more, rows_made), (more, made), "{limit}");
+        }
+    }
 }

@@ -20,6 +20,8 @@ use crate::domain::service_move::ServiceKind;
 use crate::engine::input::Input;
 use crate::engine::read::view;
 use crate::engine::record::standing;
+use crate::engine::route::awaited::Awaited;
+use crate::engine::write::working::Committed;
 
 /// What a person says of what is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,7 +188,9 @@ pub(super) fn awaited(context: &Context, machine: &MachineId, number: u32) -> Re
         return Ok(());
     };
     let end = machine.actions.iter().find(|a| a.id == number);
-    match end.map(|end| lists::awaiting(context, &machine, end)) {
+    let view = Committed(context.handle.reader());
+    let mut awaited = Awaited::new(&view, &machine);
+    match end.map(|end| lists::awaiting(context, &mut awaited, end)) {
         Some(awaiting) => awaiting?.map_or(Ok(()), |awaiting| {
             let id = &machine.id;
             Err(

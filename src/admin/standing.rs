@@ -1,6 +1,6 @@
 //! Orders for the whole shop, and what they and the guard hold.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use super::context::{Context, raw};
 use super::failure::Failure;
 use super::held_by_order::{LeftHeld, by_orders_like, held_still, left_held, with_unplanned};
 use super::issue::known_plan;
-use super::lists::{self, rows_max};
+use super::lists::{self, NewestRows};
 use super::response::{Changed, Response};
 use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::hold::Hold;
@@ -19,6 +19,8 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
 use crate::engine::read::view;
 use crate::engine::record::standing;
+use crate::engine::route::awaited::Awaited;
+use crate::engine::write::working::Committed;
 
 /// What holds at present, besides the rows of what is held.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,29 +64,26 @@ impl Compared {
 
 /// What is held, and by what.
 pub(super) fn held(context: &Context, limit: Option<u32>) -> Result<Response, Failure> {
-    let max = rows_max(limit);
-    let mut newest = BTreeMap::new();
-    let (mut more, mut compared) = (0, Compared::default());
+    let (mut newest, mut compared) = (NewestRows::new(limit), Compared::default());
+    let view = Committed(context.handle.reader());
     view::machines(context.handle.reader(), |machine| {
+        let mut awaited = Awaited::new(&view, &machine);
         for action in &machine.actions {
             compared.add(action);
             if action.outcome != ActionOutcome::Held {
                 continue;
             }
-            let row = lists::row(context, &machine, action).and_then(|row| raw(&row));
-            newest.insert((action.at, machine.id.clone(), action.id), row);
-            if newest.len() > max {
-                newest.pop_first();
-                more += 1;
-            }
+            newest.add((action.at, machine.id.clone(), action.id), || {
+                lists::row(context, &mut awaited, action).and_then(|row| raw(&row))
+            });
         }
         true
     })?;
     let orders = context.handle.standing();
     let guard = standing::guard(&context.handle)?;
     Ok(Response::Held {
-        rows: newest.into_values().collect::<Result<_, _>>()?,
-        more,
+        rows: newest.rows.into_values().collect::<Result<_, _>>()?,
+        more: newest.more,
         holding: Holding {
             orders: orders.all().to_vec(),
             observing: orders.observes_anything(),

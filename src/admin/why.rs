@@ -24,6 +24,8 @@ use crate::domain::notice::Notice;
 use crate::domain::outlook::{outlook, outlook_after};
 use crate::domain::time::Timestamp;
 use crate::engine::read::view;
+use crate::engine::route::awaited::Awaited;
+use crate::engine::write::working::Committed;
 
 /// Purchases that are explained at once; a text that leads to more is not telling enough.
 const PURCHASES_MAX: usize = 20;
@@ -205,12 +207,14 @@ fn page(
     );
     let present = present(&machine, &explained.due, asked.at, asked.tense);
     let said = paragraph(&machine, &explained, &present, asked);
+    let view = Committed(context.handle.reader());
+    let mut awaited = Awaited::new(&view, &machine);
     let seats = explained.due.seats.iter().zip(&explained.reasons);
     let licenses = seats
         .zip(present.iter().zip(said.seats))
         .map(|((seat, reason), (present, said))| {
             let grant = grant_of(&machine, seat, present, asked);
-            let actions = actions(context, &machine, seat, grant, asked)?;
+            let actions = actions(context, &mut awaited, seat, grant, asked)?;
             Ok(WhyLicense {
                 for_customer: said,
                 actions,

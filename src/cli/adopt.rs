@@ -144,25 +144,26 @@ fn undo(config: &Path, json: bool) -> Result<(), Failure> {
     if json {
         return report::json(&changed);
     }
-    report::say(&format!(
-        "{} forgotten, and the keys that were noted for {}",
-        counted(
-            changed.machines.len(),
-            "adopted purchase is",
-            "adopted purchases are"
-        ),
-        counted(changed.noted.unwrap_or_default(), "other", "others")
-    ));
-    if !changed.stay.is_empty() {
-        report::say(&format!(
-            "{}, for something was heard of them or done since: {}",
-            counted(
-                changed.stay.len(),
-                "adopted purchase stays",
-                "adopted purchases stay"
-            ),
-            some_of(&changed.stay)
-        ));
+    let (forgotten, stay) = (changed.machines.len(), &changed.stay);
+    let others = counted(changed.noted.unwrap_or_default(), "other", "others");
+    let what = format!(" forgotten, and the keys that were noted for {others}");
+    print::say_of(
+        forgotten,
+        "adopted purchase is",
+        "adopted purchases are",
+        &what,
+    );
+    if !stay.is_empty() {
+        let what = format!(
+            ", for something was heard of them or done since: {}",
+            some_of(stay)
+        );
+        print::say_of(
+            stay.len(),
+            "adopted purchase stays",
+            "adopted purchases stay",
+            &what,
+        );
     }
     if !changed.machines.is_empty() {
         report::say(

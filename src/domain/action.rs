@@ -106,9 +106,11 @@ pub struct Action {
     #[n(18)]
     pub shortens: Option<bool>,
     /// When a person said that it may go ahead, or is given up; `None`: nobody did, or a version heard it that did not keep it.
+    /// Not `let_go_at`: what is given up is not let go, and what observe mode or a pause holds on waits though it has its yes.
     #[n(19)]
     pub word_at: Option<Timestamp>,
     /// When what held it last let it go; `None`: nothing did.
+    /// Not `word_at`: a pause that is over, or time that is trusted again, lets go without a person's word.
     #[n(20)]
     pub let_go_at: Option<Timestamp>,
 }

@@ -18,6 +18,8 @@ mod noted;
 mod pairing;
 mod remark;
 mod repair;
+#[cfg(test)]
+pub(crate) mod samples;
 mod unknown;
 mod would;
 

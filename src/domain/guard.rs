@@ -127,6 +127,7 @@ pub fn name_of(machine: &Machine, action: &Action, now: Timestamp) -> &'static s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::adoption::samples::licensed;
 
     const LIMITS: GuardLimits = GuardLimits {
         max_hurtful: 3,
@@ -209,59 +210,9 @@ mod tests {
         assert_eq!(LIMITS.max(10_000), 200);
     }
 
-    /// A purchase with a license that ends after so many seconds.
-    fn licensed(ends_s: i64) -> Machine {
-        use crate::domain::adoption::{FoundLicense, Linking, link_found};
-        use crate::domain::entitlement::{Entitlement, SeatDue, Want, Why};
-        let until = Some(at(ends_s));
-        let seat = SeatDue {
-            item: "si_1".into(),
-            aliases: std::collections::BTreeSet::new(),
-            unit: 1,
-            plan: None,
-            app_id: None,
-            devices: crate::domain::plan::Devices::Count(1),
-            want: Want::Live { until },
-            why: Why::Due,
-            since: None,
-            paid_until: until,
-            period: None,
-            row: None,
-            guessed: false,
-        };
-        let license = FoundLicense {
-            key: crate::domain::id::LicenseKey::new("AAAA"),
-            app_id: None,
-            status: Some(crate::domain::action::GrantStatus::Live),
-            expires_at: Some(until),
-            devices: None,
-            label: None,
-            made: None,
-            seat: None,
-        };
-        let due = Entitlement {
-            seats: vec![seat],
-            ..Entitlement::default()
-        };
-        let of = Linking {
-            due: &due,
-            whole: true,
-            under_way: &[],
-            service: None,
-            now: at(0),
-        };
-        let (id, kind) = (
-            "stripe/sub_1".parse().unwrap(),
-            crate::domain::lifecycle::Kind::Subscription,
-        );
-        let mut machine = Machine::new(id, kind, "stripe".into(), None);
-        link_found(&mut machine, &[license], of);
-        machine
-    }
-
     #[test]
     fn a_new_end_is_named_by_what_it_does() {
-        let machine = licensed(1_000);
+        let machine = licensed("AAAA", Some(at(1_000)));
         for (until, name) in [
             (Some(2_000), "extend_license"),
             (None, "extend_license"),

@@ -2,6 +2,7 @@
 
 pub(crate) mod alert;
 pub(crate) mod backfill;
+mod causes;
 pub(crate) mod dispatcher;
 mod execute;
 pub(crate) mod health;

@@ -9,8 +9,9 @@ use crate::domain::action::{Act, Action, NewLicense, Word};
 use crate::domain::entitlement::SeatDue;
 use crate::domain::explain::At;
 use crate::domain::guard::name_of;
-use crate::domain::machine::{Grant, Machine};
+use crate::domain::machine::Grant;
 use crate::domain::time::Timestamp;
+use crate::engine::route::awaited::Awaited;
 
 /// Something done or tried.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,11 +32,12 @@ pub struct WhyAction {
 /// What was done or tried for a seat until the instant of knowing, and until the one that is spoken of.
 pub(super) fn actions(
     context: &Context,
-    machine: &Machine,
+    awaited: &mut Awaited<'_>,
     seat: &SeatDue,
     grant: Option<&Grant>,
     asked: At,
 ) -> Result<Vec<WhyAction>, Failure> {
+    let machine = awaited.machine();
     let concerns = |a: &&Action| {
         let of_grant = grant.is_some_and(|g| g.number == a.license);
         let makes = |new: &NewLicense| new.seat.item == seat.item && new.seat.unit == seat.unit;
@@ -50,7 +52,7 @@ pub(super) fn actions(
             outcome: a.outcome.as_str().to_owned(),
             at: a.at,
             attempts: a.attempts,
-            answer: waits_because(context, machine, a)?,
+            answer: waits_because(context, awaited, a)?,
             word: a.word(),
         })
     });

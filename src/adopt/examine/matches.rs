@@ -7,7 +7,7 @@ use crate::adopt::gather::Gathered;
 use crate::adopt::licenses::LicenseIndex;
 use crate::adopt::table::{BadLine, KeyTable};
 use crate::domain::adoption::Suggestion;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
 
 /// Which licenses belong to which purchase.
 #[derive(Debug, Default)]
@@ -42,33 +42,38 @@ impl Matches {
         self.addresses.extend(addresses.map(|l| l.to_lowercase()));
     }
 
-    /// Takes what is named by one purchase alone. Of what several name, one customer's keys go to that customer's purchases, each
-    /// where its end is nearest; whose another's are is not known.
+    /// Takes what purchases name in a way of their own, where it is known whose it is.
     fn take_named(
         &mut self,
-        named: BTreeMap<usize, Vec<&str>>,
         candidates: &BTreeMap<String, Candidate>,
         licenses: &LicenseIndex,
+        names: &dyn Fn(&str, &Candidate) -> Vec<usize>,
+        now: Timestamp,
     ) {
         let mut shared = Vec::new();
-        for (license, objects) in named {
-            let customers: BTreeSet<_> = objects.iter().map(|o| &candidates[*o].customer).collect();
-            match objects.as_slice() {
+        for (license, named) in named(candidates, names, now) {
+            match named {
                 _ if self.has(license) => {}
-                [object] => {
+                Named::One(object) => {
                     self.take(license, object);
                 }
-                several if customers.len() == 1 && !customers.contains(&None) => {
+                Named::OneCustomer(purchases) => {
                     let ends = licenses.all[license].license.expires_at.told().flatten();
-                    let apart = |object: &str| candidates[object].ends_apart(ends);
-                    shared.extend(several.iter().map(|o| (apart(o), license, *o)));
+                    let apart =
+                        |(object, c): (_, &Candidate)| (c.ends_apart(ends), license, object);
+                    shared.extend(purchases.into_iter().map(apart));
                 }
-                several => {
-                    let objects = several.iter().map(|object| (*object).to_owned());
+                Named::Ambiguous(purchases) => {
+                    let objects = purchases.into_iter().map(|(object, _)| object.to_owned());
                     self.ambiguous.extend(objects);
                 }
             }
         }
+        self.take_shared(shared);
+    }
+
+    /// One customer's keys go to that customer's purchases: one to each, where its end is nearest, and what is left over likewise.
+    fn take_shared(&mut self, mut shared: Vec<(Span, usize, &str)>) {
         shared.sort_unstable();
         for (_, license, object) in &shared {
             if !self.has(*license) && !self.of.contains_key(*object) {
@@ -109,37 +114,54 @@ impl Matches {
     }
 }
 
-/// The licenses that some purchase names in a way of its own, each with the one that it belongs to, or with all that name it:
-/// what two purchases have in common says nothing of whose it is, unless at most one of them is to have a license at all.
+/// A purchase that names a license: its id, and what it comes to.
+type NamingPurchase<'a> = (&'a str, &'a Candidate);
+
+/// Whose a license is, by the purchases that name it. One that is to have no license at present claims none from one that is:
+///
+/// | of those that name it, are to have a license | it is |
+/// |---|---|
+/// | none | the first one's that names it |
+/// | one | that one's |
+/// | several of one customer | one of these, by their ends |
+/// | several of more customers, or of one who is not known | nobody's yet: what they have in common does not say whose |
+enum Named<'a> {
+    One(&'a str),
+    OneCustomer(Vec<NamingPurchase<'a>>),
+    Ambiguous(Vec<NamingPurchase<'a>>),
+}
+
+impl<'a> Named<'a> {
+    fn by(purchases: &BTreeMap<&'a str, &'a Candidate>, now: Timestamp) -> Self {
+        let all = purchases
+            .iter()
+            .map(|(object, candidate)| (*object, *candidate));
+        let live: Vec<_> = all.filter(|(_, c)| c.is_live(now)).collect();
+        let customers: BTreeSet<_> = live.iter().map(|(_, c)| c.customer.as_ref()).collect();
+        let first = purchases.keys().next();
+        match (live.as_slice(), first) {
+            ([(object, _)], _) | ([], Some(object)) => Self::One(object),
+            _ if customers.len() == 1 && !customers.contains(&None) => Self::OneCustomer(live),
+            _ => Self::Ambiguous(live),
+        }
+    }
+}
+
+/// The licenses that some purchase names in a way of its own.
 fn named<'a>(
     candidates: &'a BTreeMap<String, Candidate>,
     names: &dyn Fn(&str, &Candidate) -> Vec<usize>,
     now: Timestamp,
-) -> BTreeMap<usize, Vec<&'a str>> {
-    let mut all: BTreeMap<usize, Vec<(&str, bool)>> = BTreeMap::new();
+) -> BTreeMap<usize, Named<'a>> {
+    let mut all: BTreeMap<usize, BTreeMap<&str, &Candidate>> = BTreeMap::new();
     for (object, candidate) in candidates {
         for license in names(object, candidate) {
-            let objects = all.entry(license).or_default();
-            if objects.last().is_none_or(|(last, _)| last != object) {
-                objects.push((object, candidate.is_live(now)));
-            }
+            all.entry(license).or_default().insert(object, candidate);
         }
     }
-    let mut settled = BTreeMap::new();
-    for (license, objects) in all {
-        let live = objects.iter().filter(|(_, live)| *live);
-        let live: Vec<&str> = live.map(|(object, _)| *object).collect();
-        let any = objects.iter().map(|(object, _)| *object);
-        settled.insert(
-            license,
-            if live.is_empty() {
-                any.take(1).collect()
-            } else {
-                live
-            },
-        );
-    }
-    settled
+    let all = all.into_iter();
+    all.map(|(license, purchases)| (license, Named::by(&purchases, now)))
+        .collect()
 }
 
 /// Matches by id alone: what the vendor's table says, then metadata that holds a key, then labels. Lines of the table that name
@@ -172,16 +194,12 @@ pub fn matches(
         let keys = values.flatten().filter_map(|v| licenses.keyed(v));
         keys.filter(|l| free(*l, object)).collect()
     };
-    all.take_named(
-        named(candidates, &by_metadata, shop.now),
-        candidates,
-        licenses,
-    );
+    all.take_named(candidates, licenses, &by_metadata, shop.now);
     let by_label = |object: &str, candidate: &Candidate| {
         let labelled = candidate.labels.iter().flat_map(|l| licenses.labelled(l));
         labelled.filter(|l| free(*l, object)).collect()
     };
-    all.take_named(named(candidates, &by_label, shop.now), candidates, licenses);
+    all.take_named(candidates, licenses, &by_label, shop.now);
     all
 }
 

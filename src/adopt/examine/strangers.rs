@@ -35,14 +35,9 @@ pub(super) fn strangers(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::adoption::{Linking, link_found};
-    use crate::domain::entitlement::{Entitlement, SeatDue, Want, Why};
+    use crate::domain::adoption::samples::licensed;
     use crate::domain::id::LicenseKey;
-    use crate::domain::lifecycle::Kind;
-    use crate::domain::plan::Devices;
     use crate::domain::time::Timestamp;
-
-    const NOW: Timestamp = Timestamp::from_s(0);
 
     fn license(key: &str, made_s: i64, status: GrantStatus) -> FoundLicense {
         FoundLicense {
@@ -59,35 +54,7 @@ mod tests {
 
     /// A purchase with a license that was made here.
     fn served() -> Machine {
-        let id = "stripe/sub_1".parse().unwrap();
-        let mut machine = Machine::new(id, Kind::Subscription, "stripe".into(), None);
-        let seat = SeatDue {
-            item: "si_1".into(),
-            aliases: std::collections::BTreeSet::new(),
-            unit: 1,
-            plan: None,
-            app_id: None,
-            devices: Devices::Count(1),
-            want: Want::Live { until: None },
-            why: Why::Due,
-            since: Some(NOW),
-            paid_until: None,
-            period: None,
-            row: None,
-            guessed: false,
-        };
-        let due = Entitlement {
-            seats: vec![seat],
-            ..Entitlement::default()
-        };
-        let of = Linking {
-            due: &due,
-            whole: true,
-            under_way: &[],
-            service: None,
-            now: NOW,
-        };
-        link_found(&mut machine, &[license("ours", 1, GrantStatus::Live)], of);
+        let mut machine = licensed("ours", None);
         machine.grants[0].adopted = false;
         machine
     }

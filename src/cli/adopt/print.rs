@@ -48,6 +48,11 @@ pub(super) fn bad_lines(table: &mut KeyTable, read: &ReadArgs) {
     }
 }
 
+/// Says what is to be said of so many of something: ` taken in` of `2 purchases were`.
+pub(super) fn say_of(count: usize, one: &str, many: &str, what: &str) {
+    report::say(&format!("{}{what}", counted(count, one, many)));
+}
+
 /// Charges that are named in one line.
 const CHARGES_MAX: usize = 5;
 
@@ -56,24 +61,17 @@ pub(super) fn aside(found: &[Found]) {
     for found in found {
         charges(found);
         if found.unlabelled > 0 {
-            report::say(&format!(
-                "{} no label of a purchase: left alone",
-                counted(
-                    found.unlabelled,
-                    "working key carries",
-                    "working keys carry"
-                )
-            ));
+            let what = " no label of a purchase: left alone";
+            say_of(
+                found.unlabelled,
+                "working key carries",
+                "working keys carry",
+                what,
+            );
         }
         if found.loose > 0 {
-            report::say(&format!(
-                "{} to no purchase that Stripe lists",
-                counted(
-                    found.loose,
-                    "refund or dispute belongs",
-                    "refunds and disputes belong"
-                )
-            ));
+            let (one, many) = ("refund or dispute belongs", "refunds and disputes belong");
+            say_of(found.loose, one, many, " to no purchase that Stripe lists");
         }
     }
 }
@@ -81,10 +79,13 @@ pub(super) fn aside(found: &[Found]) {
 /// Says of which charges nobody knows what they sold, and which say more than the lists of refunds and disputes show.
 fn charges(found: &Found) {
     if found.loose_charges > 0 {
-        report::say(&format!(
-            "{} to no checkout session, subscription or invoice: nothing says what was sold, so nothing is taken in",
-            counted(found.loose_charges, "charge belongs", "charges belong")
-        ));
+        let what = " to no checkout session, subscription or invoice: nothing says what was sold, so nothing is taken in";
+        say_of(
+            found.loose_charges,
+            "charge belongs",
+            "charges belong",
+            what,
+        );
     }
     if found.unlisted.is_empty() {
         return;
@@ -126,10 +127,7 @@ pub(super) fn report(
     }
     match asking {
         Asking::Adoption if found.applied => {
-            report::say(&format!(
-                "{} taken in",
-                counted(found.to_do, "purchase was", "purchases were")
-            ));
+            say_of(found.to_do, "purchase was", "purchases were", " taken in");
         }
         Asking::Adoption if found.to_do == 0 => report::say("nothing is to be taken in"),
         Asking::Adoption => report::say(&format!(

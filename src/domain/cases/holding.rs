@@ -2,6 +2,7 @@
 
 mod aside;
 mod awaited;
+mod late;
 
 use super::*;
 use crate::domain::adoption::ADOPTED_PREFIX;
@@ -40,6 +41,17 @@ impl Case {
         self.in_world(|machine, world| {
             reconcile(machine, world);
         });
+    }
+
+    /// A person lets go what is held.
+    fn approved(&mut self) -> &mut Self {
+        let order = Order::Approve {
+            author: "ada".to_owned(),
+            reason: "a test".to_owned(),
+        };
+        carry_out(&mut self.machine, None, &order, self.now);
+        self.reconcile();
+        self
     }
 
     /// A renewal that is paid.
@@ -331,13 +343,7 @@ fn a_create_that_is_approved_while_it_is_observed_is_looked_for_first() {
         let mut case = observed();
         case.holds(&[("create_license", Hold::Observed)]);
         case.there = made.then_some((GrantStatus::Live, Some(day(33.0)), Devices::Count(3)));
-        let order = Order::Approve {
-            author: "ada".to_owned(),
-            reason: "a test".to_owned(),
-        };
-        carry_out(&mut case.machine, None, &order, case.now);
-        case.reconcile();
-        case.is("active: live 33");
+        case.approved().is("active: live 33");
         assert_eq!(case.machine.licenses_created(), usize::from(!made));
     }
 }

@@ -122,6 +122,37 @@ pub(super) fn plan(name: &str, price: &str) -> Plan {
     }
 }
 
+/// What a [`DecisionContext`] borrows.
+struct OwnedContext {
+    revisions: Revisions,
+    abilities: Abilities,
+    since: Option<Timestamp>,
+    gaps: Vec<Gap>,
+    stops_held: Option<Distrust>,
+    standing: StandingOrders,
+    service: &'static str,
+}
+
+impl OwnedContext {
+    fn at(&self, now: Timestamp) -> DecisionContext<'_> {
+        DecisionContext {
+            revisions: &self.revisions,
+            now,
+            abilities: &self.abilities,
+            customer: None,
+            store_since: self.since,
+            gaps: &self.gaps,
+            jitter: 0,
+            under_way: &[],
+            stops_held: self.stops_held,
+            brakes: Brakes {
+                standing: &self.standing,
+                service: self.service,
+            },
+        }
+    }
+}
+
 impl Case {
     /// A subscription to `price_pro` under a policy.
     pub(super) fn subscription(change: impl FnOnce(&mut Policy)) -> Self {
@@ -245,51 +276,33 @@ impl Case {
         Revisions::new(self.revisions.clone()).deaf(deaf)
     }
 
+    /// All that a decision depends on besides the machine and the instant, as it is at present.
+    fn context(&self) -> OwnedContext {
+        OwnedContext {
+            revisions: self.rules(),
+            abilities: Abilities {
+                looks_up: self.stripe.has_key(),
+                revoke_reversible: !self.revokes_for_good,
+                ..Abilities::simulated()
+            },
+            since: self.since,
+            gaps: self.gaps.clone(),
+            stops_held: self.stops_held,
+            standing: self.standing.clone(),
+            service: self.service,
+        }
+    }
+
     /// Changes the machine as it is, and carries nothing out.
     fn in_world(&mut self, change: impl FnOnce(&mut Machine, &DecisionContext<'_>)) {
-        let (revisions, abilities) = (self.rules(), Abilities::simulated());
-        let world = DecisionContext {
-            revisions: &revisions,
-            now: self.now,
-            abilities: &abilities,
-            customer: None,
-            store_since: self.since,
-            gaps: &[],
-            jitter: 0,
-            under_way: &[],
-            stops_held: None,
-            brakes: Brakes {
-                standing: &self.standing,
-                service: "simulated",
-            },
-        };
-        change(&mut self.machine, &world);
+        let context = self.context();
+        change(&mut self.machine, &context.at(self.now));
     }
 
     fn reconcile(&mut self) {
-        let (revisions, standing) = (self.rules(), self.standing.clone());
-        let gaps = self.gaps.clone();
-        let abilities = Abilities {
-            looks_up: self.stripe.has_key(),
-            revoke_reversible: !self.revokes_for_good,
-            ..Abilities::simulated()
-        };
+        let context = self.context();
         for _ in 0..1000 {
-            let world = DecisionContext {
-                revisions: &revisions,
-                now: self.now,
-                abilities: &abilities,
-                customer: None,
-                store_since: self.since,
-                gaps: &gaps,
-                jitter: 0,
-                under_way: &[],
-                stops_held: self.stops_held,
-                brakes: Brakes {
-                    standing: &standing,
-                    service: self.service,
-                },
-            };
+            let world = context.at(self.now);
             reconcile(&mut self.machine, &world);
             assert_eq!(self.machine.check(), Ok(()));
             let due = self
@@ -310,7 +323,7 @@ impl Case {
             let Some(notice) = notice.cloned() else {
                 return;
             };
-            let folded = self.machine.folded(&revisions, self.now);
+            let folded = self.machine.folded(world.revisions, self.now);
             let to = recipient(&notice, &folded, None).unwrap();
             let answer = if self.refuses.contains(&to.as_str()) {
                 let why = "no such user".to_owned();

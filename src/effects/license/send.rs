@@ -11,6 +11,7 @@ use reqwest::{Method, Request, Response, Url, redirect};
 use super::answer::{meaning, retry_after};
 use super::{Answer, ClientConfig, ClientError, Refusal, RefusalKind};
 use crate::domain::id::LicenseKey;
+use crate::effects::causes::causes;
 use crate::effects::tls;
 use crate::secret::Secret;
 
@@ -120,14 +121,14 @@ impl Sender {
         };
         let answer = match self.http.execute(request).await {
             Ok(response) => heard(response, read).await,
-            Err(e) if e.is_connect() || e.is_builder() => Answer::NotSent { why: chain(e) },
+            Err(e) if e.is_connect() || e.is_builder() => Answer::NotSent { why: causes(e) },
             Err(e) if e.is_timeout() => Answer::Unknown {
                 after: None,
                 why: "no answer in time".into(),
             },
             Err(e) => Answer::Unknown {
                 after: None,
-                why: chain(e),
+                why: causes(e),
             },
         };
         self.scrub(answer, key)
@@ -191,16 +192,4 @@ pub(super) const fn unsent(kind: RefusalKind, message: String) -> Refusal {
         code: String::new(),
         message,
     }
-}
-
-/// An error with its causes and without the address, which holds a license key.
-fn chain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(e) = cause {
-        words = format!("{words}: {e}");
-        cause = e.source();
-    }
-    words
 }

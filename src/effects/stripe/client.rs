@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::answer::{Answer, Hints, meaning};
 use crate::domain::id::AccountId;
 use crate::domain::time::Span;
+use crate::effects::causes::causes;
 use crate::effects::license::answer::retry_after;
 use crate::effects::tls;
 use crate::secret::Secret;
@@ -203,16 +204,4 @@ impl Client {
     fn scrubbed(&self, text: &str) -> String {
         text.replace(self.key.reveal(), "…")
     }
-}
-
-/// An error with its causes: reqwest's own text stops before the telling part.
-fn causes(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -18,7 +18,8 @@ use crate::engine::input::Rules;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, EventHead, RecordError, audits};
-use crate::engine::route::{awaited, reparse};
+use crate::engine::route::awaited::Awaited;
+use crate::engine::route::reparse;
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange, Read};
 
@@ -70,13 +71,15 @@ pub fn of_purchase(
     now: Timestamp,
 ) -> Result<Vec<Attention>, RecordError> {
     let mut found = of_machine(machine, now);
+    let view = Committed(reader);
+    let mut awaited = Awaited::new(&view, machine);
     for attention in &mut found {
         if let Concern::HeldAction {
             action, awaiting, ..
         } = &mut attention.concern
             && let Some(end) = machine.actions.iter().find(|a| a.id == action.number)
         {
-            *awaiting = awaited::awaiting(&Committed(reader), revisions, machine, end, now)?;
+            *awaiting = awaited.by(end, revisions, now)?;
         }
     }
     Ok(found)
