@@ -4,6 +4,7 @@ mod again;
 mod apply;
 mod aside;
 mod came_back;
+mod came_back_observed;
 mod charges;
 mod elsewhere;
 mod kill;

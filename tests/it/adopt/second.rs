@@ -10,6 +10,15 @@ use crate::support::wait::{PATIENCE, until, within};
 
 /// Somebody buys now.
 pub(super) async fn buys(app: &TestApp, n: usize) -> Customer {
+    let (customer, events) = bought(n);
+    for event in &events {
+        app.door().event(event).await;
+    }
+    customer
+}
+
+/// What Stripe tells of somebody who buys now.
+pub(super) fn bought(n: usize) -> (Customer, Vec<Value>) {
     let now_s = Clock::Wall.now().s();
     let customer = Customer::buys(n, now_s);
     let mut told = Told::default();
@@ -31,20 +40,19 @@ pub(super) async fn buys(app: &TestApp, n: usize) -> Customer {
         price: customer.price(),
     };
     told.invoice(&customer, "paid", now_s, &bill, 0);
-    for (_, event) in &told.events {
-        app.door().event(event).await;
-    }
-    customer
+    let events = told.events.into_iter().map(|(_, event)| event);
+    (customer, events.collect())
 }
 
-/// The old handler serves a customer, too.
-fn handled(shop: &Shop, customer: &Customer) {
+/// The old handler serves a customer, too. Returns the key.
+pub(super) fn handled(shop: &Shop, customer: &Customer) -> String {
     let label = format!("Stripe sub {}", customer.object());
     let ends = chrono::DateTime::from_timestamp(Clock::Wall.now().s() + 30 * DAY_S, 0);
     let key = shop.fake.made_elsewhere("app_test", Some(&label), ends, 2);
     // As if we had been here for a while.
     shop.fake
         .third_hand(&key, |l| l.created_at += chrono::TimeDelta::minutes(20));
+    key
 }
 
 fn seen(app: &TestApp) -> Vec<Value> {
