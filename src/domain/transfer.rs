@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::action::{Act, Action, ActionOutcome, CreatePhase, NewLicense};
 use super::extension::{Extension, ExtensionStanding};
 use super::finding::{Finding, Report};
-use super::hold::Hold;
+use super::hold::{Cleared, Hold};
 use super::holding::{is_only_adopted, plan_of};
 use super::id::{ItemKey, ObjectId, PlanName};
 use super::lifecycle::subscription::SubscriptionState as S;
@@ -137,12 +137,13 @@ pub fn restorable(
     standing: &StandingOrders,
     now: Timestamp,
 ) -> Vec<u32> {
-    if standing.other_handler(&machine.source).is_some() {
-        return Vec::new();
-    }
     let began = folded.transitions.first().map_or(now, |t| t.at);
     let was_heard_of = !is_only_adopted(machine);
-    let is_observed = |a: &Action| standing.observes(plan_of(machine, a)).is_some();
+    let others_make = |a: &Action| {
+        let is_cleared = matches!(a.cleared, Some(Cleared::Person { .. }));
+        let is_shared = standing.other_handler(&machine.source).is_some();
+        !is_cleared && (is_shared || standing.observes(plan_of(machine, a)).is_some())
+    };
     let is_free = |a: &Action| match a.outcome {
         ActionOutcome::Pending => a.phase == CreatePhase::Ready,
         ActionOutcome::Held => was_heard_of && a.held == Some(Hold::Adoption),
@@ -152,7 +153,7 @@ pub fn restorable(
         | ActionOutcome::Superseded => false,
     };
     let goes_on =
-        |a: &&Action| is_free(a) && !is_observed(a) && goes_on_with_former(a, began, revisions);
+        |a: &&Action| is_free(a) && !others_make(a) && goes_on_with_former(a, began, revisions);
     let creates = machine.actions.iter().filter(goes_on);
     creates.map(|a| a.id).collect()
 }
