@@ -86,7 +86,7 @@ pub fn awaiting(
     }
     let folded = other.folded(revisions, now);
     let began = folded.transitions.first().map_or(now, |t| t.at);
-    let create = creates.find(|a| goes_on_with_former(a, began, revisions))?;
+    let create = creates.find(|a| goes_on_with_former(other, a, began, revisions))?;
     Some(Awaiting {
         machine: other.id.clone(),
         create: create.id,

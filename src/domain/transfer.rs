@@ -152,14 +152,17 @@ pub fn restorable(
         | ActionOutcome::Abandoned
         | ActionOutcome::Superseded => false,
     };
-    let goes_on =
-        |a: &&Action| is_free(a) && !others_make(a) && goes_on_with_former(a, began, revisions);
+    let goes_on = |a: &&Action| {
+        is_free(a) && !others_make(a) && goes_on_with_former(machine, a, began, revisions)
+    };
     let creates = machine.actions.iter().filter(goes_on);
     creates.map(|a| a.id).collect()
 }
 
-/// Whether a create of a purchase that began then brings back a former license, where there is one.
+/// Whether a create of a purchase that began then brings back a former license, where there is one. What takes the place of a
+/// license of its own does not: who asks for another key has one that leaked, and the one of before may be as old.
 pub(super) fn goes_on_with_former(
+    machine: &Machine,
     action: &Action,
     began: Timestamp,
     revisions: &Revisions,
@@ -169,8 +172,9 @@ pub(super) fn goes_on_with_former(
     let unsent = action.attempts == 0
         && (action.phase == CreatePhase::Ready
             || matches!(action.phase, CreatePhase::Look { any_age: true, .. }));
-    // What takes the place of a license of its own at another service needs no other.
-    let fits = |new: &NewLicense| new.keeps.is_none() && restores(new.plan.as_ref());
+    let is_first = |new: &NewLicense| !machine.grants.iter().any(|g| g.seat == new.seat);
+    let fits =
+        |new: &NewLicense| new.keeps.is_none() && is_first(new) && restores(new.plan.as_ref());
     unsent && created(action).is_some_and(fits)
 }
 

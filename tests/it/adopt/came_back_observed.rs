@@ -5,7 +5,7 @@ use keyward::clock::Clock;
 use serde_json::Value;
 
 use super::apply::{report, run};
-use super::second::{bought, handled};
+use super::second::bought;
 use super::shop::{Customer, DAY_S, Labelled, Life, Shop};
 use crate::support::app::TestApp;
 use crate::support::wait::{PATIENCE, until};
@@ -40,6 +40,14 @@ async fn came_back() -> (Shop, TestApp, Customer, Customer) {
     })
     .await;
     (shop, app, old, newer)
+}
+
+/// The old handler makes a key for the newer purchase.
+fn handled(shop: &Shop, newer: &Customer) -> String {
+    let label = format!("Stripe sub {}", newer.object());
+    let ends = chrono::DateTime::from_timestamp(Clock::Wall.now().s() + 30 * DAY_S, 0);
+    let fake = &shop.fake;
+    fake.made_elsewhere("app_test", Some(&label), ends, 2)
 }
 
 /// Waits until the newer purchase has a license, and nothing else, and that is extended to what was paid.
@@ -82,4 +90,25 @@ async fn the_key_that_the_old_handler_made_for_the_newer_purchase_is_the_custome
 async fn where_the_old_handler_made_none_the_key_of_before_goes_on() {
     let (shop, app, old, _) = came_back().await;
     goes_on_with(&app, &shop, old.key.as_deref().unwrap()).await;
+}
+
+/// Whoever asks for another key gets a new one: none that the customer had before comes over in its place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_that_takes_the_place_of_another_is_new() {
+    let (shop, app, old, newer) = came_back().await;
+    let key = handled(&shop, &newer);
+    goes_on_with(&app, &shop, &key).await;
+    let made = shop.fake.licenses().len();
+    app.ask(&["rekey", NEWER, "--license", "1", "--reason", "it leaked"]);
+    let new = until("another key", PATIENCE, async || {
+        let page = app.ask(&["show", NEWER]);
+        let (first, second) = (&page["licenses"][0], &page["licenses"][1]);
+        let is = first["status"] == "revoked" && second["status"] == "live";
+        is.then(|| second["key"].clone())
+    })
+    .await;
+    assert_ne!(new, old.key.as_deref().unwrap());
+    assert_eq!(shop.fake.licenses().len(), made + 1);
+    let page = app.ask(&["show", &old.machine()]);
+    assert_eq!(page["licenses"][0]["key"], old.key.as_deref().unwrap());
 }
