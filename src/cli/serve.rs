@@ -59,9 +59,10 @@ async fn live(path: &Path, config: Config, new: bool) -> Result<(), Failure> {
     )?;
     let (data_dir, names) = (config.data_dir.clone(), services(&config));
     let started = config.clone();
-    let running = Server::start(config, opened, listener, Clock::Wall).await?;
+    // Before requests are answered: whoever sees that the server is there may give it orders.
     let socket = socket::bind(&data_dir)
         .map_err(|e| Failure::ours(format!("no control socket in {}: {e}", data_dir.display())))?;
+    let running = Server::start(config, opened, listener, Clock::Wall).await?;
     let stop = running.stopper();
     let service = Service::new(running.handle.clone(), names).with_running(
         Arc::clone(&running.services),
