@@ -164,7 +164,7 @@ pub async fn start(
     let rhythm = Rhythm::of(config);
     let runs = Arc::new(Runs::new(|job| rhythm.next_within(job)));
     let wakes: Wakes = std::array::from_fn(|_| Arc::new(Notify::new()));
-    let bells = Bells::start(config, rhythm.clone(), &wakes).await?;
+    let bells = Box::pin(Bells::start(config, rhythm.clone(), &wakes)).await?;
     let mut tasks = JoinSet::new();
     for (job, wake) in Job::ALL.into_iter().zip(&wakes) {
         let worker = Worker {
