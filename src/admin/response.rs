@@ -11,7 +11,7 @@ use super::reload::Reloaded;
 use super::request::BackfillPosition;
 use super::standing::Holding;
 use crate::domain::hold::HeldBy;
-use crate::domain::id::{EventId, MachineId, Scope};
+use crate::domain::id::{EventId, MachineId, Scope, SourceName};
 use crate::domain::time::Timestamp;
 use crate::effects::backfill::Backfilled;
 
@@ -126,6 +126,9 @@ pub struct Changed {
     /// Events that could not be read, where the order was about one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
+    /// The source, where the order was about what the nightly audit found of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<SourceName>,
     /// How many actions, where the order was about actions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actions: Option<u32>,

@@ -25,7 +25,7 @@ pub use beginning::{
     began_before, begun_by, gets_key, is_served, is_unread, only_gives, was_heard_of,
 };
 pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Suggestion, Waits};
-pub use differences::{Differences, DifferingPurchase};
+pub use differences::{AuditNote, Differences, DifferingPurchase};
 pub use ends::{Belongs, SeatEnds};
 pub use found::FoundLicense;
 pub(super) use kept_back::WaitingEnds;

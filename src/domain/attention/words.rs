@@ -78,7 +78,7 @@ impl Concern {
             Self::OtherHandler { source, .. } => {
                 format!("keyward resume --source {source} --reason …")
             }
-            Self::AuditDiffers { source, .. } => format!("keyward audit --source {source}"),
+            Self::AuditDiffers { source, .. } => format!("keyward note audit/{source} --reason …"),
             Self::Backup(BackupTrouble::Lost { folder, .. }) => format!("df -h {folder}"),
             Self::Backup(
                 BackupTrouble::Never | BackupTrouble::Old { .. } | BackupTrouble::Failed { .. },
@@ -102,6 +102,7 @@ impl Concern {
                 if more > 0 {
                     lines.push(format!("and {more} more: keyward audit --source {source}"));
                 }
+                lines.extend(found.noted.as_ref().map(ToString::to_string));
                 lines
             }
             Self::UnreadableEvents { events, .. } => events.lines(),
