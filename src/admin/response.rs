@@ -147,6 +147,9 @@ pub struct Changed {
     /// How many actions stay held, by what holds them, where the order was about all that one thing holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub still_held: BTreeMap<HeldBy, u32>,
+    /// Held creates that a word on all left out, for a key may be there already: each is settled by its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggested: Vec<String>,
     /// What of a decision is held all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldWork>,

@@ -5,6 +5,7 @@ mod license_status;
 use minicbor::{Decode, Encode};
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus, SeatId};
+use super::adoption::KeyEnd;
 use super::contact::Contact;
 use super::extension::{Extension, Looked};
 use super::fact::Fact;
@@ -78,6 +79,9 @@ pub struct Machine {
     #[n(16)]
     #[cbor(default)]
     pub extensions: Vec<Extension>,
+    /// A key that may be meant for it, where it was adopted without one.
+    #[n(17)]
+    pub meant: Option<KeyEnd>,
 }
 
 /// A transition with when it was seen.
@@ -223,6 +227,7 @@ impl Machine {
             adopted_at: None,
             looked: None,
             extensions: Vec::new(),
+            meant: None,
         }
     }
 

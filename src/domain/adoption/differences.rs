@@ -177,6 +177,7 @@ mod tests {
                 keys: (1, 1),
                 remark: None,
                 repair: Some(class.repair(true, false)),
+                meant: None,
             },
             machine: Some(format!("stripe/sub_{n}")),
             plan: Some(PlanName::from("pro")),

@@ -17,6 +17,7 @@ fn refused(number: u32, since: Timestamp) -> Attention {
         lost: None,
         lacks_access: false,
         why: None,
+        meant: None,
     });
     Attention { since, concern }
 }

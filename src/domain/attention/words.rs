@@ -293,6 +293,11 @@ const fn keyless(old_works: bool) -> &'static str {
     }
 }
 
+fn say_held(action: &ActionAttention, hold: &Hold, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{} is held: {hold}", action.act)?;
+    action.meant.map_or(Ok(()), |meant| write!(f, "; {meant}"))
+}
+
 impl Sentence for Concern {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let because = |f: &mut fmt::Formatter<'_>, why: &Option<String>| match why {
@@ -309,7 +314,7 @@ impl Sentence for Concern {
                 awaiting: Some(awaiting),
                 ..
             } => write!(f, "{} is held: {awaiting}", action.act),
-            Self::HeldAction { action, hold, .. } => write!(f, "{} is held: {hold}", action.act),
+            Self::HeldAction { action, hold, .. } => say_held(action, hold, f),
             Self::PaidWithoutKey { why, old_works, .. } => {
                 f.write_str(keyless(*old_works))?;
                 because(f, why)

@@ -16,4 +16,5 @@ mod revoked;
 mod second;
 mod shop;
 mod sources;
+mod suggested;
 mod year;
