@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::request::EventFilter;
 use super::response::Response;
 use crate::domain::action::{Act, Action, ActionOutcome};
+use crate::domain::adoption::may_have_key;
 use crate::domain::awaited::Awaiting;
 use crate::domain::change::Change;
 use crate::domain::guard::name_of;
@@ -187,7 +188,9 @@ pub(super) fn waits_because(
     action: &Action,
 ) -> Result<Option<String>, Failure> {
     let awaiting = awaiting(context, awaited, action)?.map(|awaiting| awaiting.to_string());
+    let meant = may_have_key(awaited.machine(), action).map(|meant| meant.to_string());
     Ok(awaiting
+        .or(meant)
         .or_else(|| action.waits_because())
         .or_else(|| awaited.machine().held.map(|flaw| flaw.to_string())))
 }

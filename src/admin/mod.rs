@@ -10,6 +10,7 @@
 
 mod adoption;
 mod attention;
+mod audit_note;
 mod backfill;
 mod context;
 mod decided;

@@ -11,7 +11,7 @@ use super::reload::Reloaded;
 use super::request::BackfillPosition;
 use super::standing::Holding;
 use crate::domain::hold::HeldBy;
-use crate::domain::id::{EventId, MachineId, Scope};
+use crate::domain::id::{EventId, MachineId, Scope, SourceName};
 use crate::domain::time::Timestamp;
 use crate::effects::backfill::Backfilled;
 
@@ -126,6 +126,9 @@ pub struct Changed {
     /// Events that could not be read, where the order was about one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
+    /// The source, where the order was about what the nightly audit found of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<SourceName>,
     /// How many actions, where the order was about actions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actions: Option<u32>,
@@ -144,6 +147,9 @@ pub struct Changed {
     /// How many actions stay held, by what holds them, where the order was about all that one thing holds.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub still_held: BTreeMap<HeldBy, u32>,
+    /// Held creates that a word on all left out, for a key may be there already: each is settled by its name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suggested: Vec<String>,
     /// What of a decision is held all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldWork>,

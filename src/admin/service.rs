@@ -15,8 +15,8 @@ use super::response::{Response, changed};
 use super::settlement::{self, Which};
 use super::upkeep::Upkeep;
 use super::{
-    adoption, attention, backfill, dismiss, erase, history, issue, lists, overrides, policy, read,
-    reload, reread, retry, service_move, standing, upkeep, why,
+    adoption, attention, audit_note, backfill, dismiss, erase, history, issue, lists, overrides,
+    policy, read, reload, reread, retry, service_move, standing, upkeep, why,
 };
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::SourceName;
@@ -203,6 +203,11 @@ impl Service {
         let at = self.context.handle.clock().now();
         to_come(decision.verb.until(), at)?;
         if decision.verb == Verb::Note {
+            let text = machine.clone();
+            let audited = move |context: &Context| audit_note::found(context, &text);
+            if let Some(found) = self.context.read(audited).await? {
+                return audit_note::note(&self.context, found, decision, at).await;
+            }
             let text = machine.clone();
             let unsettled = move |context: &Context| dismiss::unsettled(context, &text);
             if let Some(event) = self.context.read(unsettled).await? {

@@ -12,6 +12,7 @@ use super::read;
 use super::request::action_name;
 use super::response::{Changed, Response};
 use crate::domain::action::{Action, ActionOutcome};
+use crate::domain::adoption::may_have_key;
 use crate::domain::hold::{HeldBy, Hold};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
@@ -64,10 +65,20 @@ pub(super) async fn settle(
     order: Order,
 ) -> Result<Response, Failure> {
     let is_one = matches!(which, Which::One(_));
-    let (named, mut still_held) = match which {
-        Which::One(id) => (vec![one(context, &id, &order).await?], BTreeMap::new()),
+    let Bulk {
+        named,
+        mut still_held,
+        suggested,
+    } = match which {
+        Which::One(id) => Bulk {
+            named: vec![one(context, &id, &order).await?],
+            ..Bulk::default()
+        },
         Which::All(by) if by.is_settled_by_word() => {
-            context.read(move |context| all(context, by)).await?
+            let order = order.clone();
+            context
+                .read(move |context| all(context, by, &order))
+                .await?
         }
         Which::All(by) => {
             let by = by.as_str();
@@ -106,22 +117,27 @@ pub(super) async fn settle(
     if tripped && !context.read(is_any_guarded).await? {
         let _ = context.handle.submit_waiting(Input::GuardReset).await?;
     }
-    if let Order::Approve { author, reason } | Order::Drop { author, reason } = &order {
+    write_log(&order, &named);
+    let count = u32::try_from(named.len()).unwrap_or(u32::MAX);
+    let mut machines: Vec<String> = named.iter().map(|(id, _)| id.to_string()).collect();
+    machines.dedup();
+    Ok(Response::Changed(Changed {
+        machines,
+        actions: Some(count),
+        still_held,
+        suggested,
+        ..Changed::default()
+    }))
+}
+
+fn write_log(order: &Order, named: &Actions) {
+    if let Order::Approve { author, reason } | Order::Drop { author, reason } = order {
         let dropped = matches!(order, Order::Drop { .. });
         let what = if dropped { "dropped" } else { "approved" };
-        for (machine, action) in &named {
+        for (machine, action) in named {
             tracing::info!(machine.id = %machine, action, by = author, reason, "held work {what}");
         }
     }
-    let count = u32::try_from(named.len()).unwrap_or(u32::MAX);
-    let mut machines: Vec<MachineId> = named.into_iter().map(|(machine, _)| machine).collect();
-    machines.dedup();
-    Ok(Response::Changed(Changed {
-        machines: machines.iter().map(ToString::to_string).collect(),
-        actions: Some(count),
-        still_held,
-        ..Changed::default()
-    }))
 }
 
 async fn one(context: &Context, id: &str, order: &Order) -> Result<(MachineId, u32), Failure> {
@@ -203,21 +219,35 @@ pub(super) fn awaited(context: &Context, machine: &MachineId, number: u32) -> Re
     }
 }
 
-/// All that one thing holds, and how many others are held by what.
-fn all(context: &Context, by: HeldBy) -> Result<(Actions, BTreeMap<HeldBy, u32>), Failure> {
-    let (mut named, mut others) = (Vec::new(), BTreeMap::new());
+/// What a word on all that one thing holds is about.
+#[derive(Default)]
+struct Bulk {
+    named: Actions,
+    /// How many others are held, by what.
+    still_held: BTreeMap<HeldBy, u32>,
+    /// The creates that it leaves out, for a key may be there already.
+    suggested: Vec<String>,
+}
+
+/// All that one thing holds. A yes to all makes nobody a second key: whoever may have one is named by itself.
+fn all(context: &Context, by: HeldBy, order: &Order) -> Result<Bulk, Failure> {
+    let mut bulk = Bulk::default();
+    let approves = matches!(order, Order::Approve { .. });
     view::machines(context.handle.reader(), |machine| {
         let held = |a: &&Action| a.outcome == ActionOutcome::Held;
         for action in machine.actions.iter().filter(held) {
             match action.held.as_ref().map(Hold::by) {
-                Some(it) if it == by => named.push((machine.id.clone(), action.id)),
-                Some(other) => *others.entry(other).or_default() += 1,
+                Some(it) if it == by && approves && may_have_key(&machine, action).is_some() => {
+                    bulk.suggested.push(format!("{}#{}", machine.id, action.id));
+                }
+                Some(it) if it == by => bulk.named.push((machine.id.clone(), action.id)),
+                Some(other) => *bulk.still_held.entry(other).or_default() += 1,
                 None => {}
             }
         }
         true
     })?;
-    Ok((named, others))
+    Ok(bulk)
 }
 
 fn is_any_guarded(context: &Context) -> Result<bool, Failure> {

@@ -1,5 +1,6 @@
 //! Each purchase against the licenses that carry its name: one row each, and what `--apply` would move. Pure.
 
+mod addresses;
 mod candidate;
 mod keys;
 mod matches;
@@ -20,13 +21,13 @@ use super::parcel::AdoptedPurchase;
 use super::report::{AdoptionReport, ReportRow, last_four};
 use super::table::KeyTable;
 use crate::domain::adoption::{
-    Asking, Class, Examined, FoundLicense, Judged, Repair, Template, gets_key, is_unread,
+    Asking, Class, Examined, FoundLicense, Judged, KeyEnd, Repair, Template, gets_key, is_unread,
     labels_with, note_seats,
 };
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
 use crate::domain::fact::{Fact, InvoiceEvent};
-use crate::domain::id::{AppId, MachineId, ObjectId, ObjectKind, PlanName, Scope};
+use crate::domain::id::{AppId, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
@@ -198,6 +199,7 @@ pub fn judge(
     let (mut waiting, mut strangers) = (Vec::new(), Vec::new());
     let newest = Newest::of(candidates, shop.now);
     for (object, candidate) in candidates {
+        let suggestion = matches.suggestion(object, candidate.email.as_ref());
         let own = matches.of.get(object).map_or(&[][..], Vec::as_slice);
         let own = own.iter().map(|n| licenses.all[*n].license.clone());
         let chosen = choose(own.collect(), None, shop.now);
@@ -213,7 +215,7 @@ pub fn judge(
             unread: candidate.unread,
             gets_key: candidate.gets_key,
             licenses: &own,
-            suggested: matches.suggestion(object, candidate.email.as_ref()),
+            suggested: suggestion.map(|(by, n)| (by, KeyEnd::of(&licenses.all[n].license.key))),
             retry_at: candidate.retry_at,
             has_newer: newest.is_after(candidate),
             now: shop.now,
@@ -221,13 +223,15 @@ pub fn judge(
         let Some(judged) = examined.judge(shop.asking) else {
             continue;
         };
-        report.add(row(candidate, &examined, &judged));
+        let meant = suggestion.map(|(_, n)| &licenses.all[n].license.key);
+        let meant = meant.filter(|_| judged.class == Class::Suggested);
+        report.add(row(candidate, &examined, &judged, meant));
         strangers.extend(strangers::strangers(&candidate.machine, &own));
         // A plan may name its price later: then it goes on with the key that it has.
         let comes_later = judged.waits.is_some() || judged.class == Class::Foreign;
         if shop.asking == Asking::Adoption && comes_later && !own.is_empty() {
             let noted = note_seats(&candidate.due, own.clone(), shop.now);
-            waiting.push(candidate.purchase(Vec::new(), noted));
+            waiting.push(candidate.purchase(Vec::new(), noted, None));
         }
         // One that was taken in without a key, or is getting its key from here, has nothing left to be done, until a key is
         // found.
@@ -247,7 +251,7 @@ pub fn judge(
                 Asking::Adoption => own,
                 Asking::Audit => Vec::new(),
             };
-            moves.push(candidate.purchase(shown.events, licenses));
+            moves.push(candidate.purchase(shown.events, licenses, judged.meant));
         }
     }
     if shop.asking == Asking::Adoption {
@@ -261,7 +265,12 @@ pub fn judge(
     }
 }
 
-fn row(candidate: &Candidate, examined: &Examined<'_>, judged: &Judged) -> ReportRow {
+fn row(
+    candidate: &Candidate,
+    examined: &Examined<'_>,
+    judged: &Judged,
+    meant: Option<&LicenseKey>,
+) -> ReportRow {
     let seats = &candidate.due.seats;
     let plan: Option<PlanName> = seats.iter().find_map(|s| s.plan.clone());
     let revoked = if judged.class == Class::RevokedElsewhere {
@@ -271,7 +280,7 @@ fn row(candidate: &Candidate, examined: &Examined<'_>, judged: &Judged) -> Repor
     };
     let held = candidate.machine.grants.iter().find(|g| !g.replaced);
     let held = revoked.first().copied().or(held).map(|g| &g.key);
-    let key = held.or(examined.licenses.first().map(|l| &l.key));
+    let key = held.or(examined.licenses.first().map(|l| &l.key)).or(meant);
     ReportRow {
         machine: Some(candidate.machine.id.to_string()),
         class: judged.class,

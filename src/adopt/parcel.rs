@@ -4,6 +4,7 @@
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
+use crate::domain::adoption::KeyEnd;
 use crate::domain::id::{MachineId, SourceName};
 use crate::domain::lifecycle::Kind;
 use crate::domain::time::Timestamp;
@@ -29,6 +30,9 @@ pub struct AdoptedPurchase {
     /// Its licenses, the best first.
     #[n(4)]
     pub licenses: Vec<AdoptedLicense>,
+    /// A key that may be meant for it, where it has none.
+    #[n(5)]
+    pub meant: Option<KeyEnd>,
 }
 
 impl AdoptedPurchase {
@@ -49,6 +53,7 @@ impl AdoptedPurchase {
             livemode: self.livemode,
             deliveries,
             licenses: self.licenses.into_iter().map(Into::into).collect(),
+            meant: self.meant,
         })))
     }
 }

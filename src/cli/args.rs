@@ -154,7 +154,8 @@ pub enum Command {
     /// Let the customer keep the license despite a refund or dispute.
     Keep(DecisionArgs),
     /// Keep a note with a purchase: what was reported about it until now counts as looked at. Also with an event: one that could not be
-    /// read changes nothing then, one that waits for its purchase waits on.
+    /// read changes nothing then, one that waits for its purchase waits on. And with what the nightly audit found of a source, as
+    /// audit/stripe: that waits for nobody then until an audit finds something else.
     Note(DecisionArgs),
     /// Give a purchase new keys; the old ones end when these are there.
     Rekey(RekeyArgs),

@@ -235,6 +235,9 @@ pub(super) fn held(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
     order(config, request, settle.json, |changed| {
         let what = actions(changed.actions.unwrap_or_default());
         let done = match (changed.actions, settlement) {
+            (Some(0), _) if !changed.suggested.is_empty() => {
+                "nothing else is held by that".to_owned()
+            }
             (Some(0) | None, _) => {
                 let by = settle.held_by.map_or(HeldBy::Guard, HeldBy::from);
                 format!("nothing is held by {}", by.as_str())
@@ -246,8 +249,19 @@ pub(super) fn held(config: &Path, args: &HeldArgs) -> Result<(), Failure> {
         };
         let stays = changed.still_held.iter();
         let stays = stays.map(|(by, n)| format!("\n{}", stays_held(*by, *n, settlement)));
-        std::iter::once(done).chain(stays).collect()
+        let done = std::iter::once(done).chain(stays);
+        done.chain(left_out(&changed.suggested)).collect()
     })
+}
+
+/// The creates that a yes to all leaves out.
+fn left_out(suggested: &[String]) -> Option<String> {
+    let first = suggested.first()?;
+    let stay = counted(suggested.len(), "create stays", "creates stay");
+    Some(format!(
+        "\n{stay} held, for a key may be there already: name it in a table and `keyward adopt --csv` it, or approve each by its \
+         ID, like `keyward held approve {first} --reason …`"
+    ))
 }
 
 fn actions(count: u32) -> String {

@@ -321,6 +321,11 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         decision,
     };
     order(config, request, args.json, |changed| {
+        if let Some(source) = &changed.audit {
+            return format!(
+                "{source}: what the nightly audit found counts as looked at, until one finds something else"
+            );
+        }
         match changed.events.as_slice() {
             [] => format!(
                 "{}: {what}{}",

@@ -14,6 +14,7 @@ mod labels;
 mod link;
 mod makers;
 mod margin;
+mod meant;
 mod noted;
 mod pairing;
 mod remark;
@@ -27,7 +28,7 @@ pub use beginning::{
     began_before, begun_by, gets_key, is_served, is_unread, only_gives, was_heard_of,
 };
 pub use class::{Asking, Class, Examined, Judged, NEAR_RENEWAL, Suggestion, Waits};
-pub use differences::{Differences, DifferingPurchase};
+pub use differences::{AuditNote, Differences, DifferingPurchase};
 pub use ends::{Belongs, SeatEnds};
 pub use found::FoundLicense;
 pub(super) use kept_back::WaitingEnds;
@@ -36,6 +37,7 @@ pub use link::{ADOPTED_PREFIX, Linked, Linking, is_untouched, link_found};
 pub use makers::{Made, MadeHere, made_by_another};
 pub(super) use margin::gives_margin;
 pub use margin::leave_margins;
+pub use meant::{KeyEnd, Meant, may_have_key};
 pub use noted::{NotedSeat, note_seats};
 pub use remark::Remark;
 pub use repair::{Repair, Unrepaired};

@@ -140,7 +140,8 @@ pub fn due_digests<'a>(
     let absent = |open: &&OpenTopic| !topics.iter().any(|(topic, _)| *topic == open.topic);
     for open in log.open.iter().filter(absent) {
         let unknown = coverage == Coverage::Partial && open.topic.about.is_empty();
-        let gone = open.gone.unwrap_or(now);
+        // A clock that was ahead may have dated it.
+        let gone = open.gone.unwrap_or(now).min(now);
         let over_after = Span::from_ms(every.ms().min(OVER_AFTER.ms()));
         if !unknown && now - gone >= over_after {
             out.push(Digest {
@@ -169,7 +170,9 @@ fn waits<'a>(
     out: &mut Vec<Digest<'a>>,
 ) -> Option<OpenTopic> {
     let was_reported = |a: &Attention| known.is_some_and(|open| open.items.contains(&a.code()));
-    let ripe = |a: &Attention| a.concern.is_urgent() || now - a.since >= every;
+    // Where it is dated far ahead, the clock was: nobody knows since when it waits.
+    let age_ms = |a: &Attention| (now - a.since).ms().abs();
+    let ripe = |a: &Attention| a.concern.is_urgent() || age_ms(a) >= every.ms();
     let mut new: Vec<&Attention> = items.to_vec();
     new.retain(|a| !was_reported(a) && ripe(a));
     let still = known.map(|open| OpenTopic {
@@ -185,7 +188,9 @@ fn waits<'a>(
             Some(open.reported)
         }
     });
-    if new.is_empty() || last.is_some_and(|at| now - at < every) {
+    // A clock that was ahead reported it, and silences nothing now that it is right.
+    let is_early = |at: Timestamp| at <= now && now - at < every;
+    if new.is_empty() || last.is_some_and(is_early) {
         return still;
     }
     new.sort_by_key(|a| a.since);

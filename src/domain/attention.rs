@@ -15,7 +15,7 @@ pub use machine::of_machine;
 pub use trouble::{BackupTrouble, EndpointTrouble, HeldBack, ServiceTrouble, Shortage};
 pub use unreadable::{UnreadableEvent, UnreadableEvents};
 
-use super::adoption::Differences;
+use super::adoption::{Differences, Meant};
 use super::awaited::Awaiting;
 use super::fact::Priced;
 use super::finding::Finding;
@@ -182,6 +182,8 @@ pub struct ActionAttention {
     pub lost: Option<u32>,
     /// Why it is not done, in words.
     pub why: Option<String>,
+    /// The key that the purchase may have already.
+    pub meant: Option<Meant>,
 }
 
 impl ActionAttention {

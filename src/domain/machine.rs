@@ -1,10 +1,11 @@
 //! A machine: everything kept of one payment or subscription. Its state is not kept but folded from its facts.
 
-use std::fmt;
+mod license_status;
 
 use minicbor::{Decode, Encode};
 
 use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus, SeatId};
+use super::adoption::KeyEnd;
 use super::contact::Contact;
 use super::extension::{Extension, Looked};
 use super::fact::Fact;
@@ -20,6 +21,8 @@ use super::plan::Devices;
 use super::revision::Revisions;
 use super::service_move::{ServiceKind, ServiceMove};
 use super::time::Timestamp;
+
+pub use license_status::LicenseStatus;
 
 /// One payment or subscription, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -76,6 +79,9 @@ pub struct Machine {
     #[n(16)]
     #[cbor(default)]
     pub extensions: Vec<Extension>,
+    /// A key that may be meant for it, where it was adopted without one.
+    #[n(17)]
+    pub meant: Option<KeyEnd>,
 }
 
 /// A transition with when it was seen.
@@ -160,44 +166,6 @@ pub struct ExternalChanges {
     pub devices: bool,
 }
 
-/// What a license is at an instant, for people and for whoever counts.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum LicenseStatus {
-    /// It works.
-    Live,
-    /// It is stopped, and can come back.
-    Suspended,
-    /// It is ended for good.
-    Revoked,
-    /// Its time is over.
-    Expired,
-}
-
-impl LicenseStatus {
-    /// Every one.
-    pub const ALL: [Self; 4] = [Self::Live, Self::Suspended, Self::Revoked, Self::Expired];
-
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Live => "live",
-            Self::Suspended => "suspended",
-            Self::Revoked => "revoked",
-            Self::Expired => "expired",
-        }
-    }
-}
-
-impl fmt::Display for LicenseStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
 impl Grant {
     /// What it is at an instant: revoked before suspended before expired before live.
     /// By its gravest word (rule 46).
@@ -259,6 +227,7 @@ impl Machine {
             adopted_at: None,
             looked: None,
             extensions: Vec::new(),
+            meant: None,
         }
     }
 

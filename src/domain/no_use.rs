@@ -196,7 +196,7 @@ impl Sentence for Unreadable {
     }
 }
 
-/// That a person looked at an event that could not be read.
+/// That a person looked at an event that could not be read, or at what an audit found.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Dismissal {
     /// Who.

@@ -285,6 +285,7 @@ mod tests {
             creates: false,
             lacks_access: false,
             why: None,
+            meant: None,
             lost: None,
         };
         Attention {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::domain::action::{Abilities, Outcome};
-use crate::domain::adoption::{FoundLicense, Gap};
+use crate::domain::adoption::{FoundLicense, Gap, KeyEnd};
 use crate::domain::customer::Customer;
 use crate::domain::decide::Mailed;
 use crate::domain::decision::Decision;
@@ -215,6 +215,8 @@ pub struct Adoption {
     pub deliveries: Vec<Delivery>,
     /// The licenses that others made for it, the best first.
     pub licenses: Vec<FoundLicense>,
+    /// A key that may be meant for it, where it has none.
+    pub meant: Option<KeyEnd>,
 }
 
 /// A verified event, read by its source.

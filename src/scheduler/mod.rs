@@ -4,35 +4,30 @@
 //! tokio-cron-scheduler is a bell, not a clock: its jobs only ring. One task of ours per job waits for its bell and works, so a
 //! job never overlaps itself, missed rings become one, and panics are kept. The watchdog rings where the bell stays silent.
 
+mod bells;
 pub mod jobs;
+mod rhythm;
 mod runs;
+mod watchdog;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio_cron_scheduler::{Job as CronJob, JobScheduler, JobSchedulerError};
+use tokio_cron_scheduler::JobSchedulerError;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::{Clock, pause};
 use crate::config::Config;
-use crate::domain::time::Span;
 use crate::engine::Handle;
 use crate::engine::backup::{Backups, Schedule};
 use crate::engine::read::counts::Counts;
+use bells::Bells;
 use jobs::{Cursor, JobError};
+use rhythm::Rhythm;
 use runs::{RunNews, Runs};
+use watchdog::Watchdog;
 
 pub use runs::Run;
-
-/// How often the watchdog looks, on the monotonic clock: tokio-cron-scheduler goes by the wall clock, and one that is set back by
-/// an hour silences every job for an hour.
-const LOOK_EVERY: Span = Span::from_s(2);
-/// A bell may be late by this much: the scheduler's own 500 ms, and a machine under load.
-const SLACK: Duration = Duration::from_secs(5);
-/// A job that is at work for longer hangs. A backup may take as long as it takes: its age is watched by itself.
-const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// The jobs, as one table: [`Job::cron`] says when, `Worker::work` what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,9 +128,11 @@ impl Default for Notifiers {
     }
 }
 
+/// What wakes the task of each job.
+type Wakes = [Arc<Notify>; Job::ALL.len()];
+
 /// The running scheduler.
 pub struct Scheduler {
-    cron: JobScheduler,
     tasks: JoinSet<()>,
     stop: CancellationToken,
     runs: Arc<Runs>,
@@ -164,18 +161,12 @@ pub async fn start(
     notifiers: Notifiers,
 ) -> Result<Scheduler, JobSchedulerError> {
     let stop = stop.child_token();
-    let rhythm = Rhythm::of(config, handle.clock().clone());
+    let rhythm = Rhythm::of(config);
     let runs = Arc::new(Runs::new(|job| rhythm.next_within(job)));
-    let wakes: [Arc<Notify>; Job::ALL.len()] = std::array::from_fn(|_| Arc::new(Notify::new()));
-    let mut cron = JobScheduler::new().await?;
+    let wakes: Wakes = std::array::from_fn(|_| Arc::new(Notify::new()));
+    let bells = Box::pin(Bells::start(config, rhythm.clone(), &wakes)).await?;
     let mut tasks = JoinSet::new();
     for (job, wake) in Job::ALL.into_iter().zip(&wakes) {
-        let timed = Arc::clone(wake);
-        let timer = CronJob::new_async(job.cron(config), move |_, _| {
-            let timed = Arc::clone(&timed);
-            Box::pin(async move { timed.notify_one() })
-        });
-        cron.add(timer?).await?;
         let worker = Worker {
             job,
             handle: handle.clone(),
@@ -191,20 +182,14 @@ pub async fn start(
             tokio::select! { () = stop.cancelled() => {} () = worker.run(&wake, &runs, &rhythm) => {} }
         });
     }
-    let (watched, ended) = (Arc::clone(&runs), stop.clone());
+    let mut watchdog = Watchdog::new(bells, rhythm, Arc::clone(&runs), wakes);
+    let ended = stop.clone();
     tasks.spawn(async move {
-        tokio::select! { () = ended.cancelled() => {} () = watch(&watched, &wakes) => {} }
+        tokio::select! { () = ended.cancelled() => {} () = watchdog.watch() => {} }
+        // A bell that still rings finds nobody.
+        watchdog.end().await;
     });
-    if let Err(error) = cron.start().await {
-        let _ = cron.shutdown().await;
-        return Err(error);
-    }
-    Ok(Scheduler {
-        cron,
-        tasks,
-        stop,
-        runs,
-    })
+    Ok(Scheduler { tasks, stop, runs })
 }
 
 impl Scheduler {
@@ -216,11 +201,7 @@ impl Scheduler {
 
     /// Ends every job. When this returns, the scheduler's handles to the engine are gone.
     pub async fn shutdown(mut self) {
-        // The token first: a bell that still rings after `shutdown` finds nobody.
         self.stop.cancel();
-        if let Err(error) = self.cron.shutdown().await {
-            tracing::debug!(%error, "the cron scheduler did not end as asked; nobody hears it any more");
-        }
         while self.tasks.join_next().await.is_some() {}
     }
 }
@@ -299,53 +280,6 @@ impl Worker {
                 Some((backups, schedule)) => jobs::backup(&self.handle, backups, schedule).await,
                 None => Ok(()),
             },
-        }
-    }
-}
-
-/// When the bells should ring, by the same parser that the scheduler uses.
-#[derive(Clone)]
-struct Rhythm {
-    crons: [Option<croner::Cron>; Job::ALL.len()],
-    clock: Clock,
-}
-
-impl Rhythm {
-    fn of(config: &Config, clock: Clock) -> Self {
-        let parser = croner::parser::CronParser::builder()
-            .seconds(croner::parser::Seconds::Required)
-            .dom_and_dow(true)
-            .build();
-        Self {
-            crons: Job::ALL.map(|job| parser.parse(job.cron(config)).ok()),
-            clock,
-        }
-    }
-
-    /// How long from now to the next ring; a rhythm that has none is never silent.
-    fn next_within(&self, job: Job) -> Duration {
-        let now = chrono::DateTime::from_timestamp_millis(self.clock.now().ms());
-        let next = now.and_then(|now| {
-            let next = self.crons[job as usize]
-                .as_ref()?
-                .find_next_occurrence(&now, false)
-                .ok()?;
-            (next - now).to_std().ok()
-        });
-        next.unwrap_or(Duration::MAX / 2)
-    }
-}
-
-async fn watch(runs: &Runs, wakes: &[Arc<Notify>; Job::ALL.len()]) {
-    loop {
-        pause(LOOK_EVERY).await;
-        for (job, wake) in Job::ALL.into_iter().zip(wakes) {
-            if runs.is_silent(job, SLACK) {
-                wake.notify_one();
-            }
-            if job != Job::Backup {
-                runs.note_stuck(job, STUCK_AFTER);
-            }
         }
     }
 }

@@ -81,6 +81,15 @@ impl Runs {
         state.run.silent &= std::mem::take(&mut state.nudged);
     }
 
+    /// The bell was set anew: it has not been silent, and should ring within a span.
+    pub(super) fn expect_anew(&self, job: Job, next_within: Duration) {
+        let mut state = self.of(job);
+        if !state.working {
+            (state.since, state.next_within) = (Stopwatch::start(), next_within);
+        }
+        (state.run.silent, state.nudged) = (false, false);
+    }
+
     /// A run is over; whether somebody should hear of how.
     pub(super) fn ended(&self, job: Job, now: Timestamp, error: Option<String>) -> RunNews {
         let mut state = self.of(job);

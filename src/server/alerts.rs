@@ -10,7 +10,7 @@ use super::kept::{Outage, Reported};
 use super::parts::Parts;
 use super::vitals::Vitals;
 use super::{StartError, endpoints, quiet};
-use crate::clock::pause;
+use crate::clock::{Passed, pause};
 use crate::domain::alert::{Coverage, Digest, News, due_digests};
 use crate::domain::attention::{Attention, of_machine};
 use crate::domain::id::MachineId;
@@ -90,7 +90,8 @@ pub(super) fn start(parts: &Parts, scheduler: &Scheduler) -> Result<JoinSet<()>,
 struct ChannelState {
     reported: Reported,
     failures: u32,
-    next_try: Timestamp,
+    /// Since it failed last, and how long it then rests.
+    rests: Option<(Passed, Span)>,
 }
 
 /// The state of the look.
@@ -108,9 +109,10 @@ struct Alerts {
     holding: HeldCount,
     cursor: MachineCursor,
     coverage: Coverage,
-    next_round: Timestamp,
-    round_over: (Timestamp, Option<Seq>),
-    next_heartbeat: Timestamp,
+    /// Since the last round, and as of which commit it was.
+    round_over: Option<(Passed, Option<Seq>)>,
+    /// Since the heartbeat's address was asked.
+    beaten: Option<Passed>,
     started: Timestamp,
 }
 
@@ -123,7 +125,7 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
     let state = |channel| ChannelState {
         reported: Reported::read(&parts.handle, channel),
         failures: 0,
-        next_try: now,
+        rests: None,
     };
     let mut alerts = Alerts {
         channels: channels.into_iter().map(state).collect(),
@@ -136,9 +138,8 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
         holding: HeldCount::default(),
         cursor: MachineCursor::default(),
         coverage: Coverage::Partial,
-        next_round: now,
-        round_over: (now, None),
-        next_heartbeat: now,
+        round_over: None,
+        beaten: None,
         started: now,
     };
     loop {
@@ -177,8 +178,9 @@ impl Alerts {
             self.parts.pulse.ago(),
             self.started,
         );
-        if now >= self.next_heartbeat && vitals.are_good(now) {
-            self.next_heartbeat = now + HEARTBEAT_EVERY;
+        let rests = |since: &Passed| since.span() < HEARTBEAT_EVERY;
+        if !self.beaten.as_ref().is_some_and(rests) && vitals.are_good(now) {
+            self.beaten = Some(self.parts.handle.clock().measure());
             self.parts.channels.heartbeat().await;
         }
     }
@@ -190,10 +192,13 @@ impl Alerts {
         if self.unread.1 != seq {
             self.unread = (attention::unread(handle.reader())?, seq);
         }
-        if self.cursor.is_at_rest() {
-            let (over, looked) = self.round_over;
-            let busy = seq != looked && now - over >= REST_BUSY;
-            if now < self.next_round && !busy {
+        let over = self
+            .round_over
+            .as_ref()
+            .filter(|_| self.cursor.is_at_rest());
+        if let Some((since, looked)) = over {
+            let rest = if seq == *looked { REST_IDLE } else { REST_BUSY };
+            if since.span() < rest {
                 return Ok(());
             }
         }
@@ -219,8 +224,7 @@ impl Alerts {
             self.parked = attention::parked(handle.reader(), now)?;
             self.held = Some(std::mem::take(&mut self.holding));
             self.coverage = Coverage::Whole;
-            self.next_round = now + REST_IDLE;
-            self.round_over = (now, Some(handle.reader().seq()?));
+            self.round_over = Some((handle.clock().measure(), Some(handle.reader().seq()?)));
         }
         Ok(())
     }
@@ -229,7 +233,8 @@ impl Alerts {
     async fn report(&mut self, n: usize, waiting: &[Attention], now: Timestamp) {
         let (coverage, every) = (self.coverage, self.parts.every);
         self.keep(n).await;
-        if now < self.channels[n].next_try {
+        let rests = |(since, span): &(Passed, Span)| since.span() < *span;
+        if self.channels[n].rests.as_ref().is_some_and(rests) {
             return;
         }
         let log = self.channels[n].reported.log.clone();
@@ -240,7 +245,8 @@ impl Alerts {
                 let state = &mut self.channels[n];
                 state.failures += 1;
                 let wait = RETRY_MIN.ms() << state.failures.min(6);
-                state.next_try = now + Span::from_ms(wait.min(RETRY_MAX.ms()));
+                let wait = Span::from_ms(wait.min(RETRY_MAX.ms()));
+                state.rests = Some((self.parts.handle.clock().measure(), wait));
                 tracing::error!(
                     channel = channel.as_str(),
                     "an alert cannot be sent and is tried again: {why}"

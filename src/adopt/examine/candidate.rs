@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::adopt::parcel::AdoptedPurchase;
-use crate::domain::adoption::FoundLicense;
+use crate::domain::adoption::{FoundLicense, KeyEnd};
 use crate::domain::entitlement::Entitlement;
 use crate::domain::fact::FactBody;
 use crate::domain::id::CustomerId;
@@ -53,13 +53,19 @@ impl Candidate {
         !self.due.seats.is_empty()
     }
 
-    pub(super) fn purchase(&self, events: Vec<Vec<u8>>, own: Vec<FoundLicense>) -> AdoptedPurchase {
+    pub(super) fn purchase(
+        &self,
+        events: Vec<Vec<u8>>,
+        own: Vec<FoundLicense>,
+        meant: Option<KeyEnd>,
+    ) -> AdoptedPurchase {
         AdoptedPurchase {
             machine: self.machine.id.clone(),
             kind: self.machine.kind,
             livemode: self.machine.livemode,
             events: events.into_iter().map(Into::into).collect(),
             licenses: own.into_iter().map(Into::into).collect(),
+            meant,
         }
     }
 }

@@ -40,6 +40,7 @@ fn of_key(
         keys: (1, 0),
         remark,
         repair: None,
+        meant: None,
     };
     ReportRow {
         machine: Some(machine.to_string()),

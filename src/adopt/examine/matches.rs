@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::addresses::addresses_in;
 use super::{Candidate, Shop};
 use crate::adopt::gather::Gathered;
 use crate::adopt::licenses::LicenseIndex;
@@ -14,10 +15,10 @@ use crate::domain::time::{Span, Timestamp};
 pub struct Matches {
     pub(super) of: BTreeMap<String, Vec<usize>>,
     taken: HashMap<usize, String>,
-    /// Addresses by which some license may be meant.
-    addresses: BTreeSet<String>,
+    /// The licenses that may be meant by an address.
+    addresses: BTreeMap<String, Vec<usize>>,
     /// Purchases with a license whose label fits another purchase as well: the label says nothing of whose it is.
-    ambiguous: BTreeSet<String>,
+    ambiguous: BTreeMap<String, Vec<usize>>,
 }
 
 impl Matches {
@@ -37,9 +38,12 @@ impl Matches {
     pub fn suggest(&mut self, licenses: &LicenseIndex) {
         let free = licenses.all.iter().enumerate();
         let free = free.filter(|(n, _)| !self.taken.contains_key(n));
-        let labels = free.filter_map(|(_, l)| l.license.label.as_ref());
-        let addresses = labels.filter(|l| l.contains('@'));
-        self.addresses.extend(addresses.map(|l| l.to_lowercase()));
+        let labels = free.filter_map(|(n, l)| Some((n, l.license.label.as_ref()?)));
+        for (license, label) in labels {
+            for address in addresses_in(label) {
+                self.addresses.entry(address).or_default().push(license);
+            }
+        }
     }
 
     /// Takes what purchases name in a way of their own, where it is known whose it is.
@@ -64,8 +68,10 @@ impl Matches {
                     shared.extend(purchases.into_iter().map(apart));
                 }
                 Named::Ambiguous(purchases) => {
-                    let objects = purchases.into_iter().map(|(object, _)| object.to_owned());
-                    self.ambiguous.extend(objects);
+                    for (object, _) in purchases {
+                        let fitting = self.ambiguous.entry(object.to_owned());
+                        fitting.or_default().push(license);
+                    }
                 }
             }
         }
@@ -98,13 +104,19 @@ impl Matches {
         doubled.flat_map(|(_, licenses)| licenses.clone()).collect()
     }
 
-    /// By what some license may be meant for a purchase that has none.
-    pub(super) fn suggestion(&self, object: &str, email: Option<&String>) -> Option<Suggestion> {
-        if self.ambiguous.contains(object) {
-            return Some(Suggestion::Label);
-        }
-        let meant = email.is_some_and(|email| self.addresses.contains(email));
-        meant.then_some(Suggestion::Address)
+    /// By what some license may be meant for a purchase that has none, and which one.
+    pub(super) fn suggestion(
+        &self,
+        object: &str,
+        email: Option<&String>,
+    ) -> Option<(Suggestion, usize)> {
+        let by_label = (Suggestion::Label, self.ambiguous.get(object));
+        let by_address = email.and_then(|email| self.addresses.get(email));
+        let by = [by_label, (Suggestion::Address, by_address)].into_iter();
+        // One that has found its purchase is not meant any more.
+        let free = |of: &Vec<usize>| of.iter().copied().find(|license| !self.has(*license));
+        let mut meant = by.filter_map(|(by, of)| Some((by, free(of?)?)));
+        meant.next()
     }
 
     /// Whether some purchase has it.
@@ -216,9 +228,11 @@ fn by_table(
         let named = gathered.names.get(&row.stripe_id).unwrap_or(&row.stripe_id);
         let unused = match licenses.keyed(row.key.reveal()) {
             None => BadLine::NotAtService,
-            Some(_) if row.stripe_id.is_empty() => {
-                all.addresses
-                    .extend(row.email.as_ref().map(|e| e.to_lowercase()));
+            Some(license) if row.stripe_id.is_empty() => {
+                if let Some(email) = &row.email {
+                    let meant = all.addresses.entry(email.to_lowercase());
+                    meant.or_default().push(license);
+                }
                 row.unused = None;
                 table.rows.push(row);
                 continue;

@@ -6,6 +6,7 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::found::{FoundLicense, SAME_END, between};
+use super::meant::KeyEnd;
 use super::remark::Remark;
 use super::repair::{Repair, Unrepaired};
 use super::unknown::owed_until;
@@ -174,8 +175,8 @@ pub struct Examined<'a> {
     pub gets_key: bool,
     /// The licenses with its name that no other purchase holds, the best first.
     pub licenses: &'a [FoundLicense],
-    /// By what some license may be meant that does not carry its id.
-    pub suggested: Option<Suggestion>,
+    /// By what some license may be meant that does not carry its id, and the end of its key.
+    pub suggested: Option<(Suggestion, Option<KeyEnd>)>,
     /// Until when a try to collect is announced.
     pub retry_at: Option<Timestamp>,
     /// Whether its customer has a newer live subscription to the same plan.
@@ -205,6 +206,9 @@ pub struct Judged {
     /// What repairs it, or who must; `None`: it was not asked.
     #[n(5)]
     pub repair: Option<Result<Repair, Unrepaired>>,
+    /// The key that may be meant.
+    #[n(6)]
+    pub meant: Option<KeyEnd>,
 }
 
 /// Why a purchase is not moved now.
@@ -244,6 +248,10 @@ impl<'a> Examined<'a> {
             keys: (self.licenses.len(), bought),
             remark,
             repair: (asking == Asking::Audit).then(|| class.repair(known, self.has_newer)),
+            meant: self
+                .suggested
+                .filter(|_| class == Class::Suggested)
+                .and_then(|(_, end)| end),
         })
     }
 

@@ -8,9 +8,11 @@ use minicbor::{Decode, Encode};
 use super::class::{Class, Judged};
 use crate::domain::id::PlanName;
 use crate::domain::money::Money;
+use crate::domain::no_use::Dismissal;
+use crate::domain::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
-sentences!(Differences, DifferingPurchase);
+sentences!(Differences, DifferingPurchase, AuditNote);
 
 /// So many purchases are named; the rest is counted.
 pub const ROWS_MAX: usize = 5;
@@ -25,6 +27,22 @@ pub struct Differences {
     /// The first purchases: of each class one before any has a second, so that no class hides another.
     pub first: Vec<DifferingPurchase>,
     /// A code of all purchases with their classes: where as many others differ, that is news.
+    pub code: u64,
+    /// A person's note on what an audit found.
+    pub noted: Option<AuditNote>,
+}
+
+/// That a person looked at what an audit found.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct AuditNote {
+    /// Who, and why it is left.
+    #[n(0)]
+    pub by: Dismissal,
+    /// When.
+    #[n(1)]
+    pub at: Timestamp,
+    /// The code of what was found.
+    #[n(2)]
     pub code: u64,
 }
 
@@ -77,7 +95,14 @@ impl Differences {
             money: money.collect(),
             first,
             code: code(all),
+            noted: None,
         }
+    }
+
+    /// Whether a person looked at just these.
+    #[must_use]
+    pub fn is_noted(&self) -> bool {
+        self.noted.as_ref().is_some_and(|n| n.code == self.code)
     }
 
     /// How many differ beyond those that are named.
@@ -119,6 +144,13 @@ impl Sentence for DifferingPurchase {
     }
 }
 
+impl Sentence for AuditNote {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (by, at) = (&self.by, self.at);
+        write!(f, "{by} at {at}, when other purchases differed")
+    }
+}
+
 /// One of which the order is no part.
 fn code(all: &[DifferingPurchase]) -> u64 {
     let one = |row: &DifferingPurchase| {
@@ -145,6 +177,7 @@ mod tests {
                 keys: (1, 1),
                 remark: None,
                 repair: Some(class.repair(true, false)),
+                meant: None,
             },
             machine: Some(format!("stripe/sub_{n}")),
             plan: Some(PlanName::from("pro")),

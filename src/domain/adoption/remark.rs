@@ -49,7 +49,11 @@ impl Examined<'_> {
         if keyless && is_here && self.licenses.is_empty() {
             return Some(Remark::TakenIn);
         }
-        if class == Class::Suggested && self.suggested == Some(Suggestion::Label) {
+        if class == Class::Suggested
+            && self
+                .suggested
+                .is_some_and(|(by, _)| by == Suggestion::Label)
+        {
             return Some(Remark::SharedLabel);
         }
         if class != Class::LinkedEndsTooEarly {

@@ -31,11 +31,15 @@ fn repaired(
         Err(Unrepaired::Person) if class == Class::TwoKeys => f.write_str(
             "nothing: only you can know which key the customer uses; revoke the other one at the license service",
         ),
-        Err(Unrepaired::Person) if judged.remark == Some(Remark::SharedLabel) => f.write_str(
-            "nothing: the label of a key fits other purchases, too; name it in a table and `keyward adopt --csv` it",
+        Err(Unrepaired::Person) if judged.remark == Some(Remark::SharedLabel) => write!(
+            f,
+            "nothing: the label of {} fits other purchases, too; name it in a table and `keyward adopt --csv` it",
+            judged.key_meant()
         ),
-        Err(Unrepaired::Person) => f.write_str(
-            "nothing: a key with the customer's e-mail address may be meant; name it in a table and `keyward adopt --csv` it",
+        Err(Unrepaired::Person) => write!(
+            f,
+            "nothing: {} with the customer's e-mail address may be meant; name it in a table and `keyward adopt --csv` it",
+            judged.key_meant()
         ),
         Err(Unrepaired::Nothing) => f.write_str("nothing: it is as it should be"),
     }
@@ -53,6 +57,27 @@ impl Sentence for Repair {
 }
 
 impl Judged {
+    /// What the key is called that may be meant.
+    fn key_meant(&self) -> String {
+        self.meant
+            .map_or_else(|| "one".to_owned(), |end| format!("the key {end}"))
+    }
+
+    /// What is said of one that may have a key.
+    fn suggested(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = self.key_meant();
+        if self.remark == Some(Remark::SharedLabel) {
+            return write!(
+                f,
+                "take the purchase in without a key; the label of {key} fits other purchases, too: name it in a table"
+            );
+        }
+        write!(
+            f,
+            "take the purchase in without a key; {key} with the customer's e-mail address may be meant: name it in a table"
+        )
+    }
+
     /// What is said of one that is known.
     fn known(&self) -> &'static str {
         match self.remark {
@@ -155,12 +180,7 @@ impl Sentence for Judged {
             Class::AliveAfterRefund => f.write_str(
                 "link the key; the money went back, and ending the key waits for your yes",
             )?,
-            Class::Suggested if self.remark == Some(Remark::SharedLabel) => f.write_str(
-                "take the purchase in without a key; the label of one fits other purchases, too: name it in a table",
-            )?,
-            Class::Suggested => f.write_str(
-                "take the purchase in without a key; one with the customer's e-mail address may be meant: name it in a table",
-            )?,
+            Class::Suggested => self.suggested(f)?,
             Class::Foreign if found > 0 && self.repair.is_none() => f.write_str(
                 "nothing: no plan names its price; its key is noted for when one does",
             )?,

@@ -17,6 +17,7 @@ fn refused(number: u32, since: Timestamp) -> Attention {
         lost: None,
         lacks_access: false,
         why: None,
+        meant: None,
     });
     Attention { since, concern }
 }
@@ -239,4 +240,32 @@ fn nothing_of_purchases_is_over_before_all_were_looked_at() {
         &[(0, waiting()), (30, vec![]), (60, vec![])],
     );
     assert_eq!(said, ["0 refused_action: 1 of 1"]);
+}
+
+/// A clock that was two days ahead reported something and noted an end; right again, nothing waits for the wrong date.
+#[test]
+fn a_clock_that_was_ahead_silences_no_topic() {
+    const AHEAD: i64 = 2 * 24 * 60;
+    let (first, other) = (refused(1, NOW), refused(2, NOW));
+    let said = play(
+        Coverage::Whole,
+        &[
+            (AHEAD, vec![first.clone()]),
+            (20, vec![first.clone(), other.clone()]),
+            (21, vec![first, other]),
+            (AHEAD + 1, vec![]),
+            (30, vec![]),
+            (36, vec![]),
+            (37, vec![refused(3, minutes(AHEAD))]),
+        ],
+    );
+    assert_eq!(
+        said,
+        [
+            "2880 refused_action: 1 of 1",
+            "20 refused_action: 1 of 2",
+            "36 refused_action: over",
+            "37 refused_action: 1 of 1",
+        ]
+    );
 }

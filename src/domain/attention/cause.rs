@@ -148,7 +148,7 @@ impl AttentionCause {
             Self::Endpoint => "the webhook endpoint is there and enabled again",
             Self::Backup => "there is a proven backup",
             Self::OtherHandler => "the old handler is off",
-            Self::Audit => "the nightly audit finds no differences",
+            Self::Audit => "the nightly audit finds no difference that nobody noted",
             Self::Restored => "live again after the restore",
             Self::HeldBack => "no order holds work back any more",
             Self::Full => "there is room again",

@@ -3,6 +3,7 @@
 use super::sold::prices;
 use super::{ActionAttention, Attention, Concern, KEY_WITHIN};
 use crate::domain::action::{Act, Action, ActionOutcome, Question, RefusalScope};
+use crate::domain::adoption::may_have_key;
 use crate::domain::fact::{Fact, SubscriptionStatus};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::guard::name_of;
@@ -67,6 +68,7 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
             refused && matches!(action.act, Act::Reinstate { .. })
         }),
         why: action.why(),
+        meant: may_have_key(machine, action),
     };
     let concern = match action.outcome {
         ActionOutcome::Refused => Concern::RefusedAction(named()),

@@ -78,7 +78,7 @@ impl Concern {
             Self::OtherHandler { source, .. } => {
                 format!("keyward resume --source {source} --reason …")
             }
-            Self::AuditDiffers { source, .. } => format!("keyward audit --source {source}"),
+            Self::AuditDiffers { source, .. } => format!("keyward note audit/{source} --reason …"),
             Self::Backup(BackupTrouble::Lost { folder, .. }) => format!("df -h {folder}"),
             Self::Backup(
                 BackupTrouble::Never | BackupTrouble::Old { .. } | BackupTrouble::Failed { .. },
@@ -102,6 +102,7 @@ impl Concern {
                 if more > 0 {
                     lines.push(format!("and {more} more: keyward audit --source {source}"));
                 }
+                lines.extend(found.noted.as_ref().map(ToString::to_string));
                 lines
             }
             Self::UnreadableEvents { events, .. } => events.lines(),
@@ -292,6 +293,11 @@ const fn keyless(old_works: bool) -> &'static str {
     }
 }
 
+fn say_held(action: &ActionAttention, hold: &Hold, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{} is held: {hold}", action.act)?;
+    action.meant.map_or(Ok(()), |meant| write!(f, "; {meant}"))
+}
+
 impl Sentence for Concern {
     fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let because = |f: &mut fmt::Formatter<'_>, why: &Option<String>| match why {
@@ -308,7 +314,7 @@ impl Sentence for Concern {
                 awaiting: Some(awaiting),
                 ..
             } => write!(f, "{} is held: {awaiting}", action.act),
-            Self::HeldAction { action, hold, .. } => write!(f, "{} is held: {hold}", action.act),
+            Self::HeldAction { action, hold, .. } => say_held(action, hold, f),
             Self::PaidWithoutKey { why, old_works, .. } => {
                 f.write_str(keyless(*old_works))?;
                 because(f, why)

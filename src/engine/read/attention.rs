@@ -204,7 +204,7 @@ pub fn held_back(
         .collect()
 }
 
-/// What the last audits found.
+/// What the last audits found and nobody has noted.
 ///
 /// # Errors
 /// The store's.
@@ -217,7 +217,9 @@ pub fn audited(reader: &dyn Read) -> Result<Vec<Attention>, RecordError> {
             found: Box::new(audit.found()),
         },
     };
-    Ok(found.map(waits).collect())
+    let waiting = found.map(waits);
+    let is_noted = |waits: &Attention| matches!(&waits.concern, Concern::AuditDiffers { found, .. } if found.is_noted());
+    Ok(waiting.filter(|waits| !is_noted(waits)).collect())
 }
 
 /// Events that could not be read, of each source that has any. An account's events are its source's.

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::{RecordError, key};
-use crate::domain::adoption::{Class, Differences, DifferingPurchase};
+use crate::domain::adoption::{AuditNote, Class, Differences, DifferingPurchase};
 use crate::domain::id::SourceName;
 use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
@@ -32,6 +32,9 @@ pub struct AuditRecord {
     /// A code of all of them.
     #[cbor(n(5), default)]
     pub code: u64,
+    /// A person's note on what this one or one before it found.
+    #[cbor(n(6), default)]
+    pub noted: Option<AuditNote>,
 }
 
 impl AuditRecord {
@@ -43,6 +46,7 @@ impl AuditRecord {
             money: found.money.clone(),
             first: found.first.clone(),
             code: found.code,
+            noted: None,
         }
     }
 
@@ -54,6 +58,7 @@ impl AuditRecord {
             money: self.money,
             first: self.first,
             code: self.code,
+            noted: self.noted,
         }
     }
 }
@@ -75,9 +80,27 @@ pub(super) fn put(
     let mut kept: Vec<AuditRecord> = record::get(working, &key_of_all())?.unwrap_or_default();
     let before = kept.iter().find(|a| a.source == *source);
     let since = before.map_or(at, |a| a.since);
+    let noted = before.and_then(|a| a.noted.clone());
     kept.retain(|a| a.source != *source);
     if !found.classes.is_empty() {
-        kept.push(AuditRecord::new(source, since, found));
+        let found = AuditRecord::new(source, since, found);
+        kept.push(AuditRecord { noted, ..found });
+    }
+    Ok(record::put(working, key_of_all(), &kept)?)
+}
+
+/// Keeps a person's note on what one found, as long as something differs.
+///
+/// # Errors
+/// The store's.
+pub(super) fn note(
+    working: &mut Working<'_>,
+    source: &SourceName,
+    note: &AuditNote,
+) -> Result<(), RecordError> {
+    let mut kept: Vec<AuditRecord> = record::get(working, &key_of_all())?.unwrap_or_default();
+    for audit in kept.iter_mut().filter(|a| a.source == *source) {
+        audit.noted = Some(note.clone());
     }
     Ok(record::put(working, key_of_all(), &kept)?)
 }

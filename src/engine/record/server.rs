@@ -7,7 +7,7 @@ use super::endpoints::{self, DeliveriesRecord, SeenEndpoint};
 use super::indexed::{self, Index};
 use super::key::{self, Table};
 use super::{RecordError, View};
-use crate::domain::adoption::Differences;
+use crate::domain::adoption::{AuditNote, Differences};
 use crate::domain::alert::AlertLog;
 use crate::domain::attention::ServiceTrouble;
 use crate::domain::id::{AccountId, Scope, SourceName};
@@ -43,6 +43,13 @@ pub enum ServerRecord {
         at: Timestamp,
         /// What differs.
         found: Differences,
+    },
+    /// A person looked at what an audit of a source found.
+    AuditNoted {
+        /// The source.
+        source: SourceName,
+        /// Who, when and why.
+        note: AuditNote,
     },
     /// What is wrong with the sources.
     Troubles {
@@ -219,6 +226,7 @@ pub(in crate::engine) fn keep(
             record::put(working, rhythms_key(), &records)?;
         }
         ServerRecord::Audited { source, at, found } => audits::put(working, source, *at, found)?,
+        ServerRecord::AuditNoted { source, note } => audits::note(working, source, note)?,
         ServerRecord::Troubles { seen_by, all } => {
             record::put(working, troubles_key(*seen_by), all)?;
         }

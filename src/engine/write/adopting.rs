@@ -69,7 +69,7 @@ fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, R
         return Ok(Receipt::Duplicate);
     }
     if begins {
-        machine.adopted_at = Some(tx.now.at);
+        (machine.adopted_at, machine.meant) = (Some(tx.now.at), adoption.meant);
     }
     let id = machine.id.clone();
     waiting::forget(tx.working, &id)?;

@@ -262,7 +262,10 @@ async fn what_the_nightly_audit_finds_waits_for_a_person() {
     assert!(reason.ends_with("differ: 1 key_without_payment"), "{said}");
     assert_eq!(
         (&said["about"], &said["settle"]),
-        (&json!("stripe"), &json!("keyward audit --source stripe"))
+        (
+            &json!("stripe"),
+            &json!("keyward note audit/stripe --reason …")
+        )
     );
     let details = said["details"].to_string();
     assert!(
@@ -287,6 +290,56 @@ async fn what_the_nightly_audit_finds_waits_for_a_person() {
     shop.fake.third_hand(&key, |l| l.status = "revoked".into());
     until("it is over", PATIENCE, async || {
         listed(&app).is_none().then_some(())
+    })
+    .await;
+}
+
+/// Its line is settled by the command that it names, until an audit finds other differences.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_nightly_audit_found_is_noted() {
+    let (shop, app) = audited(4).await;
+    let listed = || {
+        let rows = app.ask(&["attention"]);
+        let rows = rows.as_array().unwrap().clone();
+        rows.into_iter().find(|r| r["cause"] == "audit")
+    };
+    let said = until("it is listed", PATIENCE, async || listed()).await;
+    for named in ["sub_gone", "stripe/sub_gone"] {
+        let mut note = std::process::Command::new(crate::support::app::binary());
+        note.args(["note", named, "--reason", "a friend's", "--config"]);
+        let out = note.arg(app.config()).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        let way_out = "`keyward note audit/stripe --reason …` settles";
+        assert!(!out.status.success() && said.contains(way_out), "{said}");
+    }
+    let settle = said["settle"].as_str().unwrap();
+    let settle = settle.replace("--reason …", "--reason friends");
+    let words: Vec<&str> = settle.split(' ').skip(1).collect();
+    assert_eq!(app.ask(&words)["audit"], "stripe");
+    let audited_again = async || {
+        let audits = || app.said().matches("the nightly audit found").count();
+        let before = audits();
+        until("it was audited again", PATIENCE, async || {
+            (audits() >= before + 2).then_some(())
+        })
+        .await;
+    };
+    audited_again().await;
+    assert_eq!(listed(), None, "it finds the same");
+    let other = shop
+        .fake
+        .made_elsewhere("app_test", Some("Stripe sub sub_lost"), None, 2);
+    shop.fake
+        .third_hand(&other, |l| l.created_at -= chrono::TimeDelta::hours(1));
+    let said = until("the other is listed", PATIENCE, async || listed()).await;
+    let details = said["details"].to_string();
+    for part in ["sub_gone", "sub_lost", "looked at it (friends) at 20"] {
+        assert!(details.contains(part), "{said}");
+    }
+    shop.fake
+        .third_hand(&other, |l| l.status = "revoked".into());
+    until("only what was noted differs", PATIENCE, async || {
+        listed().is_none().then_some(())
     })
     .await;
 }

@@ -1,11 +1,12 @@
 //! What probes learned, those of a version that learned less too, in every form; what an audit found, and what is known of endpoints.
 
 use keyward::domain::adoption::{
-    Class, DifferingPurchase, Judged, Remark, Repair, Unrepaired, Waits,
+    AuditNote, Class, DifferingPurchase, Judged, KeyEnd, Remark, Repair, Unrepaired, Waits,
 };
-use keyward::domain::id::{AppId, PlanName, Scope, SourceName};
+use keyward::domain::id::{AppId, LicenseKey, PlanName, Scope, SourceName};
 use keyward::domain::missed::{Arrival, Deliveries, Way};
 use keyward::domain::money::Money;
+use keyward::domain::no_use::Dismissal;
 use keyward::domain::probe::{DeviceForm, ServiceProbe};
 use keyward::domain::time::Timestamp;
 use keyward::engine::record::audits::AuditRecord;
@@ -101,6 +102,9 @@ fn golden_audits() {
                 keys: (2, 1),
                 remark: remarks.get(n).copied(),
                 repair: Some(repair),
+                meant: (n > 0)
+                    .then(|| KeyEnd::of(&LicenseKey::new("AF-1234")))
+                    .flatten(),
             },
             machine: (n > 0).then(|| "stripe/sub_1".to_owned()),
             plan: (n > 0).then(|| PlanName::from("pro")),
@@ -114,6 +118,14 @@ fn golden_audits() {
             money: Class::ALL.map(|class| (class, usd.clone())).to_vec(),
             first: repairs.enumerate().map(row).collect(),
             code: u64::MAX,
+            noted: Some(AuditNote {
+                by: Dismissal {
+                    author: "ada".to_owned(),
+                    reason: "a friend's".to_owned(),
+                },
+                at,
+                code: u64::MAX,
+            }),
         }])
     });
 }
