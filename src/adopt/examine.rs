@@ -27,7 +27,7 @@ use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
 use crate::domain::fact::{Fact, InvoiceEvent};
 use crate::domain::id::{AppId, MachineId, ObjectId, ObjectKind, PlanName, Scope};
-use crate::domain::machine::Machine;
+use crate::domain::machine::{Grant, Machine};
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
 use crate::effects::license::choice::choose;
@@ -198,26 +198,13 @@ pub fn judge(
     let (mut waiting, mut strangers) = (Vec::new(), Vec::new());
     let newest = Newest::of(candidates, shop.now);
     for (object, candidate) in candidates {
-        let own = matches.of.get(object).map_or(&[][..], Vec::as_slice);
-        let own = own.iter().map(|n| licenses.all[*n].license.clone());
-        let chosen = choose(own.collect(), None, shop.now);
-        let own: Vec<FoundLicense> = chosen
-            .into_iter()
-            .flat_map(|c| std::iter::once(c.adopt).chain(c.others))
-            .map(|l| found(&l))
-            .collect();
-        let examined = Examined {
-            machine: &candidate.machine,
-            due: &candidate.due,
-            stored: candidate.stored.as_ref(),
-            unread: candidate.unread,
-            gets_key: candidate.gets_key,
-            licenses: &own,
-            suggested: matches.suggestion(object, candidate.email.as_ref()),
-            retry_at: candidate.retry_at,
-            has_newer: newest.is_after(candidate),
-            now: shop.now,
-        };
+        let own = own(matches, licenses, (object, shop.now));
+        let examined = examined_of(
+            shop,
+            (object, candidate),
+            (licenses, matches),
+            (&own, &newest),
+        );
         let Some(judged) = examined.judge(shop.asking) else {
             continue;
         };
@@ -259,6 +246,88 @@ pub fn judge(
         waiting,
         strangers,
     }
+}
+
+/// The licenses that belong to a purchase, the best first.
+fn own(
+    matches: &Matches,
+    licenses: &LicenseIndex,
+    (object, now): (&str, Timestamp),
+) -> Vec<FoundLicense> {
+    let own = matches.of.get(object).map_or(&[][..], Vec::as_slice);
+    let own = own.iter().map(|n| licenses.all[*n].license.clone());
+    let chosen = choose(own.collect(), None, now);
+    let chosen = chosen
+        .into_iter()
+        .flat_map(|c| std::iter::once(c.adopt).chain(c.others));
+    chosen.map(|l| found(&l)).collect()
+}
+
+fn examined_of<'a>(
+    shop: &Shop<'_>,
+    (object, candidate): (&str, &'a Candidate),
+    (licenses, matches): (&LicenseIndex, &Matches),
+    (own, newest): (&'a [FoundLicense], &Newest<'_>),
+) -> Examined<'a> {
+    let mut held = candidate.machine.grants.iter();
+    Examined {
+        unshown: held.any(|g| licenses.unknown.contains(&g.key)),
+        machine: &candidate.machine,
+        due: &candidate.due,
+        stored: candidate.stored.as_ref(),
+        unread: candidate.unread,
+        gets_key: candidate.gets_key,
+        licenses: own,
+        suggested: matches.suggestion(object, candidate.email.as_ref()),
+        retry_at: candidate.retry_at,
+        has_newer: newest.is_after(candidate),
+        now: shop.now,
+    }
+}
+
+/// The licenses that are held here and that work, or should: those that are paid for first.
+pub fn held<'a>(
+    shop: &Shop<'_>,
+    candidates: &'a BTreeMap<String, Candidate>,
+) -> impl Iterator<Item = &'a Grant> {
+    let (asking, now) = (shop.asking, shop.now);
+    // An adoption asks for a license only where one is to be gone on with.
+    let asked = move |c: &&Candidate| asking == Asking::Audit || c.unread;
+    let paid = candidates
+        .values()
+        .filter(asked)
+        .filter(move |c| c.is_live(now));
+    let over = candidates
+        .values()
+        .filter(asked)
+        .filter(move |c| !c.is_live(now));
+    paid.chain(over).flat_map(move |c| c.held(now))
+}
+
+/// The licenses of which something is about to be said by their list's word alone that somebody may act upon.
+#[must_use]
+pub fn doubtful(
+    shop: &Shop<'_>,
+    candidates: &BTreeMap<String, Candidate>,
+    licenses: &LicenseIndex,
+    matches: &Matches,
+) -> Vec<usize> {
+    let newest = Newest::of(candidates, shop.now);
+    let is_said = |object: &str, candidate: &Candidate| {
+        let own = own(matches, licenses, (object, shop.now));
+        let examined = examined_of(
+            shop,
+            (object, candidate),
+            (licenses, matches),
+            (&own, &newest),
+        );
+        let class = examined.judge(shop.asking).map(|judged| judged.class);
+        let is_held = shop.asking == Asking::Audit && !candidate.machine.grants.is_empty();
+        class.is_some_and(|c| c == Class::RevokedElsewhere || (is_held && c.is_difference()))
+    };
+    let of = candidates.iter().filter(|(object, c)| is_said(object, c));
+    let of = of.filter_map(|(object, _)| matches.of.get(object));
+    of.flatten().copied().collect()
 }
 
 fn row(candidate: &Candidate, examined: &Examined<'_>, judged: &Judged) -> ReportRow {

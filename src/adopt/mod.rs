@@ -28,6 +28,7 @@ mod strays;
 pub mod table;
 
 pub use crate::engine::record::waiting::AdoptedLicense;
+pub use alone::Unshown;
 pub use backdate::List;
 pub use examine::{Judgement, Shop, Stranger, examined};
 pub use gather::Gatherer;

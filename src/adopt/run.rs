@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::alone::{read_doubled, read_strays};
+use super::alone::{Alone, Unshown, read_doubled, read_strays};
 use super::backdate::List;
 use super::examine::{self, Candidate, Judgement, Matches, Shop};
 use super::gather::{Gathered, Gatherer};
@@ -75,6 +75,8 @@ pub struct Found {
     pub judged: Judgement,
     /// Digests of keys and labels that were learnt, to be remembered.
     pub labels: Vec<(u64, u64)>,
+    /// Licenses that the lists do not show.
+    pub unshown: Unshown,
     /// Working keys whose label names no purchase: somebody else's matter.
     pub unlabelled: usize,
     /// Working keys without a purchase, before every source was looked at.
@@ -146,12 +148,20 @@ pub async fn look(
         for app in &apps {
             crawl.read(app, &mut licenses).await?;
         }
+        let mut alone = Alone::new((question.asking, list), &mut crawl, apps);
+        let held = examine::held(&shop, &candidates);
+        alone.find_held(held, &mut licenses).await?;
+        alone.find_named(table, &mut licenses).await?;
         let mut matched = examine::matches(&shop, &candidates, &gathered, &licenses, table);
+        let doubtful = examine::doubtful(&shop, &candidates, &licenses, &matched);
+        alone.read_again(&doubtful, &mut licenses).await?;
+        found.unshown = alone.unshown;
         read_strays(question, &mut licenses, &matched, &mut crawl).await?;
         let doubled = matched.doubled(&candidates);
         read_doubled(list, &mut licenses, &doubled, &mut crawl).await?;
         matched.suggest(&licenses);
         found.judged = examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
+        found.judged.report.not_shown = found.unshown.unknown;
         strays(question, &licenses, &matched, &gathered, &mut found);
         found.sold = sold(&candidates, &licenses, &matched);
         found.labels = std::mem::take(&mut crawl.fresh);

@@ -17,4 +17,5 @@ mod revoked;
 mod second;
 mod shop;
 mod sources;
+mod unshown;
 mod year;
