@@ -84,7 +84,10 @@ async fn every_purchase_comes_to_its_class_and_nothing_is_changed() {
     let twice = |c: &&Customer| c.labelled == Labelled::Twice && c.key.is_some();
     let doubled = 2 * shop.customers.iter().filter(twice).count();
     assert!(doubled > 0);
-    assert_eq!(shop.fake.counter("GET one"), (before + 2 + doubled + 1) as u64);
+    assert_eq!(
+        shop.fake.counter("GET one"),
+        (before + 2 + doubled + 1) as u64
+    );
     assert_eq!(shop.stripe.seen().1, [""; 0], "nothing was refused");
 }
 
