@@ -5,6 +5,7 @@
 
 mod addresses;
 mod alerts;
+mod applications;
 mod audit;
 mod backfill;
 mod embedded_service;
@@ -48,6 +49,7 @@ use crate::engine::write::committer::{self, Committer};
 use crate::engine::write::working::Committed;
 use crate::http;
 use crate::store::{CommitError, OpenError, StoreFault};
+pub use applications::named_by;
 use embedded_service::{EmbeddedRunning, EmbeddedTask};
 pub use opening::{LicensesGone, Opened, begin_licenses_anew, open, uses_embedded};
 use parts::Parts;
@@ -269,6 +271,7 @@ impl Server {
         guard::hold_at_start(&handle, heartbeat, config.time.catch_up);
         mode::follow(&handle, config.mode, handle.clock()).await?;
         service_change::judge(&handle, &config).await?;
+        applications::judge(&handle, &config).await?;
         let parts = Parts::new(handle, config, services, backups);
         let (tasks, sign_out) = Tasks::start(&parts, heartbeat, listener, running).await?;
         Ok(Self {

@@ -141,7 +141,7 @@ enum RepairStep {
     Try(Repaired),
     /// The licenses are read.
     Read,
-    /// A new key takes the old one's place.
+    /// A new key takes the old one's place, where that is revoked.
     Rekey,
 }
 
@@ -154,8 +154,9 @@ const fn steps(repair: Repair, takes: bool) -> &'static [RepairStep] {
         Repair::Hear => &[],
         Repair::Retry if takes => &[RepairStep::Try(Repaired::Taking)],
         Repair::Retry => &[RepairStep::Try(Repaired::Giving)],
-        // The old key is read before anything is sent for it: what is revoked already needs no revocation.
-        Repair::Rekey => &[RepairStep::Read, RepairStep::Rekey],
+        // The decision waits for what the service says of the old key when it is read: one that works stays, and what is revoked
+        // already needs no revocation.
+        Repair::Rekey => &[RepairStep::Rekey, RepairStep::Read],
     }
 }
 
@@ -178,6 +179,7 @@ impl RepairStep {
                         verb: Verb::Rekey {
                             license: Some(*number),
                             at_once: false,
+                            if_revoked: true,
                         },
                         author: author.clone(),
                         reason: reason.clone(),

@@ -62,7 +62,7 @@ pub(super) fn held_for_repair(
         let actions = machine.actions.iter().filter(looks);
         let plans = actions.filter(|a| meant(a)).map(|a| plan_of(&machine, a));
         of_it.extend(plans.filter_map(|plan| observed(context, plan)));
-        if repair == Repair::Read && of_it.is_empty() {
+        if matches!(repair, Repair::Read | Repair::Rekey) && of_it.is_empty() {
             let mut grants = machine.grants.iter().filter(|g| !g.replaced);
             of_it.extend(grants.find_map(|g| observed(context, g.plan.as_ref())));
         }
@@ -84,7 +84,10 @@ fn is_meant(
         }
         Repair::Retry if takes => Repaired::Taking.has(machine, action, now),
         Repair::Retry => Repaired::Giving.has(machine, action, now),
-        Repair::Rekey => matches!(action.act, Act::Create(_) | Act::Revoke { .. }),
+        Repair::Rekey => matches!(
+            action.act,
+            Act::Create(_) | Act::Revoke { .. } | Act::Read { .. }
+        ),
         Repair::Hear => false,
     }
 }

@@ -16,6 +16,7 @@ use crate::domain::machine::{Grant, LicenseStatus, Machine};
 use crate::domain::service_move::{MoveClass, ServiceKind, TellOfKeys, judge};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
+use crate::engine::read::applications::{self, SourceApplications};
 use crate::engine::read::view;
 use crate::engine::record::key::Table;
 use crate::engine::record::{self as stored};
@@ -41,6 +42,11 @@ pub enum MoveQuery {
     Count {
         /// Each source's service.
         named: Vec<(SourceName, ServiceKind)>,
+    },
+    /// How many licenses are in applications that a config names no more.
+    Applications {
+        /// What it names for each source.
+        named: Vec<SourceApplications>,
     },
     /// The order to make them at the source's service.
     Apply {
@@ -95,6 +101,10 @@ pub(super) async fn answer(context: &Context, query: MoveQuery) -> Result<Respon
             context.read(list).await
         }
         MoveQuery::Count { named } => context.read(move |context| count(context, &named)).await,
+        MoveQuery::Applications { named } => {
+            let unnamed = move |context: &Context| unnamed(context, &named);
+            context.read(unnamed).await
+        }
         MoveQuery::Apply {
             from,
             machines,
@@ -198,6 +208,16 @@ fn count(context: &Context, named: &[(SourceName, ServiceKind)]) -> Result<Respo
         rows: rows.collect::<Result<_, _>>()?,
         next: None,
         at: now,
+    })
+}
+
+fn unnamed(context: &Context, named: &[SourceApplications]) -> Result<Response, Failure> {
+    let at = context.handle.clock().now();
+    let rows = applications::unnamed(context.handle.reader(), named, at)?;
+    Ok(Response::Page {
+        rows: rows.iter().map(raw).collect::<Result<_, _>>()?,
+        next: None,
+        at,
     })
 }
 

@@ -5,11 +5,13 @@ mod candidate;
 mod keys;
 mod matches;
 mod newest;
+mod reading;
 mod strangers;
 
 pub use candidate::Candidate;
 pub use keys::{of_account, stray};
 pub use matches::{Matches, matches};
+pub use reading::{doubtful, held};
 pub use strangers::Stranger;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -199,30 +201,17 @@ pub fn judge(
     let (mut waiting, mut strangers) = (Vec::new(), Vec::new());
     let newest = Newest::of(candidates, shop.now);
     for (object, candidate) in candidates {
-        let suggestion = matches.suggestion(object, candidate.email.as_ref());
-        let own = matches.of.get(object).map_or(&[][..], Vec::as_slice);
-        let own = own.iter().map(|n| licenses.all[*n].license.clone());
-        let chosen = choose(own.collect(), None, shop.now);
-        let own: Vec<FoundLicense> = chosen
-            .into_iter()
-            .flat_map(|c| std::iter::once(c.adopt).chain(c.others))
-            .map(|l| found(&l))
-            .collect();
-        let examined = Examined {
-            machine: &candidate.machine,
-            due: &candidate.due,
-            stored: candidate.stored.as_ref(),
-            unread: candidate.unread,
-            gets_key: candidate.gets_key,
-            licenses: &own,
-            suggested: suggestion.map(|(by, n)| (by, KeyEnd::of(&licenses.all[n].license.key))),
-            retry_at: candidate.retry_at,
-            has_newer: newest.is_after(candidate),
-            now: shop.now,
-        };
+        let own = own(matches, licenses, (object, shop.now));
+        let examined = examined_of(
+            shop,
+            (object, candidate),
+            (licenses, matches),
+            (&own, &newest),
+        );
         let Some(judged) = examined.judge(shop.asking) else {
             continue;
         };
+        let suggestion = matches.suggestion(object, candidate.email.as_ref());
         let meant = suggestion.map(|(_, n)| &licenses.all[n].license.key);
         let meant = meant.filter(|_| judged.class == Class::Suggested);
         report.add(row(candidate, &examined, &judged, meant));
@@ -262,6 +251,44 @@ pub fn judge(
         moves,
         waiting,
         strangers,
+    }
+}
+
+/// The licenses that belong to a purchase, the best first.
+fn own(
+    matches: &Matches,
+    licenses: &LicenseIndex,
+    (object, now): (&str, Timestamp),
+) -> Vec<FoundLicense> {
+    let own = matches.of.get(object).map_or(&[][..], Vec::as_slice);
+    let own = own.iter().map(|n| licenses.all[*n].license.clone());
+    let chosen = choose(own.collect(), None, now);
+    let chosen = chosen
+        .into_iter()
+        .flat_map(|c| std::iter::once(c.adopt).chain(c.others));
+    chosen.map(|l| found(&l)).collect()
+}
+
+fn examined_of<'a>(
+    shop: &Shop<'_>,
+    (object, candidate): (&str, &'a Candidate),
+    (licenses, matches): (&LicenseIndex, &Matches),
+    (own, newest): (&'a [FoundLicense], &Newest<'_>),
+) -> Examined<'a> {
+    let mut held = candidate.machine.grants.iter();
+    let suggestion = matches.suggestion(object, candidate.email.as_ref());
+    Examined {
+        unshown: held.any(|g| licenses.unknown.contains(&g.key)),
+        machine: &candidate.machine,
+        due: &candidate.due,
+        stored: candidate.stored.as_ref(),
+        unread: candidate.unread,
+        gets_key: candidate.gets_key,
+        licenses: own,
+        suggested: suggestion.map(|(by, n)| (by, KeyEnd::of(&licenses.all[n].license.key))),
+        retry_at: candidate.retry_at,
+        has_newer: newest.is_after(candidate),
+        now: shop.now,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The license service's whole list, once: every license with its label. Lists may not show labels, so each license is read
 //! by itself once in its lifetime.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -24,7 +24,6 @@ const LABELS_AT_ONCE: usize = 50;
 /// How often one call is tried.
 const TRIES_MAX: u32 = 10;
 const FIRST_WAIT: Span = Span::from_ms(250);
-/// What the reading is called.
 const WHAT: &str = "licenses";
 
 /// Why the licenses could not be read.
@@ -65,6 +64,8 @@ pub struct LicenseIndex {
     pub all: Vec<ListedLicense>,
     by_label: HashMap<u64, Vec<usize>>,
     by_key: HashMap<LicenseKey, usize>,
+    /// Held here, not shown by a list, and not read by themselves.
+    pub(super) unknown: HashSet<LicenseKey>,
 }
 
 impl LicenseIndex {
@@ -72,11 +73,14 @@ impl LicenseIndex {
     #[must_use]
     pub fn of(licenses: impl IntoIterator<Item = License>) -> Self {
         let mut index = Self::default();
-        for license in licenses {
-            let label = hash(license.label.as_deref().unwrap_or_default());
-            index.add(ListedLicense { license, label });
-        }
+        licenses.into_iter().for_each(|l| index.add_whole(l));
         index
+    }
+
+    /// Adds one that was read by itself, with its label.
+    pub(super) fn add_whole(&mut self, license: License) {
+        let label = hash(license.label.as_deref().unwrap_or_default());
+        self.add(ListedLicense { license, label });
     }
 
     fn add(&mut self, listed: ListedLicense) {
@@ -98,7 +102,7 @@ impl LicenseIndex {
             .copied()
     }
 
-    /// The license of a key.
+    /// That of a key.
     #[must_use]
     pub fn keyed(&self, key: &str) -> Option<usize> {
         self.by_key.get(&LicenseKey::new(key)).copied()
@@ -134,18 +138,17 @@ pub struct Crawl<'a> {
     watch: &'a mut (dyn FnMut(ReadSoFar<'_>) + Send),
     /// Labels that were read before: a digest of the key, and one of the label.
     remembered: BTreeMap<u64, u64>,
-    /// Labels that this run, or one that was killed, read.
+    /// Those that this run, or one that was killed, read.
     texts: HashMap<String, String>,
     /// What was learnt, to be remembered.
     pub fresh: Vec<(u64, u64)>,
     /// Calls so far.
     pub calls: u64,
-    /// What was last told of why it stands still.
     told: String,
 }
 
 impl<'a> Crawl<'a> {
-    /// Begins with what is known of labels: `remembered` by the store, and `kept` by an earlier run.
+    /// `remembered` by the store and `kept` by an earlier run: what is known of labels.
     pub fn new(
         client: &'a Client,
         (throttle, share): (Throttle, Share),

@@ -2,12 +2,14 @@
 //! knows. `keyward audit` reports it; `keyward adopt` takes in what this store does not know.
 //!
 //! `read` goes through Stripe's lists and `progress` keeps what was read; `backdate` makes the events of each object that
-//! would have told of it, `charges` what is kept of a charge; `gather` sorts them by purchase. `licenses` reads the license service once. `examine` matches the
+//! would have told of it, `charges` what is kept of a charge; `gather` sorts them by purchase. `licenses` reads the license service once, `alone` single
+//! licenses for what its list does not tell. `examine` matches the
 //! two by id alone and judges each purchase by the rules' own code (`domain::adoption`), `report` is what programs read, `strays` what
 //! of it is only known when every source was looked at.
 //! `table` is the vendor's CSV, `pending` from when on events are still to be looked through. Nothing here writes to a store:
 //! what is to be moved is handed on as `parcel`s.
 
+mod alone;
 mod backdate;
 mod charges;
 mod examine;
@@ -26,6 +28,7 @@ mod strays;
 pub mod table;
 
 pub use crate::engine::record::waiting::AdoptedLicense;
+pub use alone::Unshown;
 pub use backdate::List;
 pub use examine::{Judgement, Shop, Stranger, examined};
 pub use gather::Gatherer;

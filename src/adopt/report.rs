@@ -71,6 +71,15 @@ pub struct AdoptionReport {
     /// The sources whose connected accounts sell, too, and of which no list was read: their purchases are not among the rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub connected_not_read: Vec<SourceName>,
+    /// Licenses that the license service's list does not show and that were not read by themselves: whether they work is not known.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub not_shown: usize,
+}
+
+/// Whether there is none of something.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's form")]
+const fn is_none(n: &usize) -> bool {
+    *n == 0
 }
 
 impl AdoptionReport {
@@ -83,6 +92,7 @@ impl AdoptionReport {
     /// Takes in another source's.
     pub fn join(&mut self, other: Self) {
         self.to_do += other.to_do;
+        self.not_shown += other.not_shown;
         self.connected_not_read.extend(other.connected_not_read);
         other.rows.into_iter().for_each(|row| self.add(row));
     }

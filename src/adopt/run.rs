@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::alone::{Alone, Unshown, read_doubled, read_strays};
 use super::backdate::List;
 use super::examine::{self, Candidate, Judgement, Matches, Shop};
 use super::gather::{Gathered, Gatherer};
@@ -15,7 +16,7 @@ use super::read::{Lists, ReadError};
 use super::so_far::ReadSoFar;
 use super::strays::{Sold, StrayKey};
 use super::table::KeyTable;
-use crate::domain::adoption::{Asking, FoundLicense, Template};
+use crate::domain::adoption::{Asking, Template};
 use crate::domain::id::{AppId, Scope, SourceName};
 use crate::domain::revision::Revisions;
 use crate::domain::time::{Span, Timestamp};
@@ -23,9 +24,6 @@ use crate::effects::license;
 use crate::effects::license::sweep::hash;
 use crate::effects::stripe;
 use crate::effects::throttle::{Share, Throttle};
-
-/// Keys without a purchase whose labels are read once more, where only their digests are remembered.
-const STRAYS_MAX: usize = 1_000;
 
 /// The licenses of a shop, and how they are read.
 #[derive(Clone, Debug)]
@@ -77,6 +75,8 @@ pub struct Found {
     pub judged: Judgement,
     /// Digests of keys and labels that were learnt, to be remembered.
     pub labels: Vec<(u64, u64)>,
+    /// Licenses that the lists do not show.
+    pub unshown: Unshown,
     /// Working keys whose label names no purchase: somebody else's matter.
     pub unlabelled: usize,
     /// Working keys without a purchase, before every source was looked at.
@@ -148,12 +148,20 @@ pub async fn look(
         for app in &apps {
             crawl.read(app, &mut licenses).await?;
         }
+        let mut alone = Alone::new((question.asking, list), &mut crawl, apps);
+        let held = examine::held(&shop, &candidates);
+        alone.find_held(held, &mut licenses).await?;
+        alone.find_named(table, &mut licenses).await?;
         let mut matched = examine::matches(&shop, &candidates, &gathered, &licenses, table);
+        let doubtful = examine::doubtful(&shop, &candidates, &licenses, &matched);
+        alone.read_again(&doubtful, &mut licenses).await?;
+        found.unshown = alone.unshown;
         read_strays(question, &mut licenses, &matched, &mut crawl).await?;
         let doubled = matched.doubled(&candidates);
         read_doubled(list, &mut licenses, &doubled, &mut crawl).await?;
         matched.suggest(&licenses);
         found.judged = examine::judge(&shop, &candidates, &mut gathered, &licenses, &matched);
+        found.judged.report.not_shown = found.unshown.unknown;
         strays(question, &licenses, &matched, &gathered, &mut found);
         found.sold = sold(&candidates, &licenses, &matched);
         found.labels = std::mem::take(&mut crawl.fresh);
@@ -298,59 +306,6 @@ fn sold(
         keys: keys.map(|(_, l)| hash(l.license.key.reveal())).collect(),
         purchases: buys.map(|(object, _)| object.clone()).collect(),
     }
-}
-
-/// Whether a working key belongs to no purchase, neither by what was read nor here.
-fn is_stray(question: &Question<'_>, matched: &Matches, n: usize, license: &FoundLicense) -> bool {
-    let is_held = question.known.holder(&license.key).is_some();
-    !matched.has(n) && !is_held && license.is_live(question.now)
-}
-
-/// Reads the labels of such keys once more where only their digests are remembered: what they say is told to people.
-async fn read_strays(
-    question: &Question<'_>,
-    licenses: &mut LicenseIndex,
-    matched: &Matches,
-    crawl: &mut Crawl<'_>,
-) -> Result<(), LookError> {
-    let Some(list) = &question.licenses else {
-        return Ok(());
-    };
-    let mut read = 0;
-    for (n, listed) in licenses.all.iter_mut().enumerate() {
-        let license = found(&listed.license);
-        let is_unread = license.label.is_none() && listed.label != hash("");
-        if !is_unread || !is_stray(question, matched, n, &license) {
-            continue;
-        }
-        if read == STRAYS_MAX {
-            break;
-        }
-        read += 1;
-        let app = license.app_id.clone().unwrap_or_else(|| list.app.clone());
-        let read = crawl.read_one(&app, &license.key).await?;
-        listed.license.label = read.and_then(|license| license.label);
-    }
-    Ok(())
-}
-
-/// Reads by themselves the licenses of which a purchase has more than it bought: which one is in use, a list may not show.
-async fn read_doubled(
-    list: &LicenseList,
-    licenses: &mut LicenseIndex,
-    doubled: &[usize],
-    crawl: &mut Crawl<'_>,
-) -> Result<(), LookError> {
-    for n in doubled {
-        let license = &mut licenses.all[*n].license;
-        if license.bound.is_some() {
-            continue;
-        }
-        let app = license.app_id.clone().unwrap_or_else(|| list.app.clone());
-        let read = crawl.read_one(&app, &license.key).await?;
-        license.bound = read.and_then(|license| license.bound);
-    }
-    Ok(())
 }
 
 /// Working keys that belong to no purchase here. One that the store knows to be another source's is not told of; a connected

@@ -14,7 +14,9 @@ use crate::domain::id::SourceName;
 use crate::domain::probe::ServiceProbe;
 use crate::domain::service_move::ServiceKind;
 use crate::effects::services::Services;
+use crate::engine::read::applications::OtherApplication;
 use crate::engine::read::sources::SourceChange;
+use crate::server::named_by;
 
 /// Checks the config.
 ///
@@ -40,6 +42,7 @@ pub(super) fn run(path: &Path, args: &CheckArgs) -> Result<(), Failure> {
         Err(wrong) => vec![wrong],
     };
     tried.extend(elsewhere(path, &config));
+    tried.extend(other_applications(path, &config));
     tried.extend(renamed(path, &config));
     tried.iter().for_each(|t| report::data(&line(t)));
     match tried.iter().filter(|t| t.verdict == Verdict::Bad).count() {
@@ -109,6 +112,17 @@ fn elsewhere(path: &Path, config: &Config) -> Vec<Tried> {
     };
     let rows = page::read::<ElsewhereRow>(&rows).unwrap_or_default();
     rows.iter().map(online::elsewhere).collect()
+}
+
+/// Licenses that are in applications that the config names no more.
+fn other_applications(path: &Path, config: &Config) -> Vec<Tried> {
+    let named = named_by(config);
+    let query = Request::Move(MoveQuery::Applications { named });
+    let Some(Response::Page { rows, .. }) = known(path, config, query) else {
+        return Vec::new();
+    };
+    let rows = page::read::<OtherApplication>(&rows).unwrap_or_default();
+    rows.iter().map(online::other_application).collect()
 }
 
 /// Sources that have purchases and that the config names no more, or otherwise.

@@ -247,7 +247,12 @@ pub struct RekeyArgs {
 /// What went wrong.
 pub(super) fn rekey(config: &Path, args: &RekeyArgs) -> Result<(), Failure> {
     let (license, at_once) = (args.license, args.at_once);
-    decide(config, &args.decision, Verb::Rekey { license, at_once })
+    let verb = Verb::Rekey {
+        license,
+        at_once,
+        if_revoked: false,
+    };
+    decide(config, &args.decision, verb)
 }
 
 /// What holds an order, and what lets it go.
@@ -297,7 +302,9 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         Verb::Keep => "the customer keeps the license".to_owned(),
         Verb::Resend { to: None } => "the keys are mailed once more".to_owned(),
         Verb::Resend { to: Some(to) } => format!("the keys are mailed once more, to {to}"),
-        Verb::Rekey { license, at_once } => new_keys(*license, *at_once),
+        Verb::Rekey {
+            license, at_once, ..
+        } => new_keys(*license, *at_once),
         Verb::Address { email } => format!("mail goes to {email} from now on"),
         Verb::ResetDevices { .. } => {
             "the devices bound to its keys are forgotten as soon as the service confirms it"

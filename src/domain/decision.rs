@@ -72,6 +72,11 @@ pub enum Verb {
         #[cbor(default)]
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         at_once: bool,
+        /// Whether the old one is read first, and stays where it works: an audit found it revoked.
+        #[n(2)]
+        #[cbor(default)]
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        if_revoked: bool,
     },
     /// Mail goes to this address from now on.
     #[n(6)]
@@ -191,11 +196,20 @@ impl Sentence for Verb {
                 write!(f, " {values}")?;
                 until(f, end)
             }
-            Self::Rekey { license, at_once } => {
+            Self::Rekey {
+                license,
+                at_once,
+                if_revoked,
+            } => {
                 if let Some(number) = license {
                     write!(f, " of license {number}")?;
                 }
-                f.write_str(if *at_once { " at once" } else { "" })
+                f.write_str(if *at_once { " at once" } else { "" })?;
+                f.write_str(if *if_revoked {
+                    ", if it is revoked"
+                } else {
+                    ""
+                })
             }
             Self::Resend { to: None }
             | Self::EndOverride

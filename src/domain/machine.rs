@@ -153,6 +153,9 @@ pub struct Grant {
     /// `None`: it was not found so, or another hand revoked it.
     #[n(18)]
     pub revocation_due: Option<Timestamp>,
+    /// Since when a repair waits for what its service says when it is read next: where that is revoked, a new key takes its place.
+    #[n(19)]
+    pub replace_if_revoked: Option<Timestamp>,
 }
 
 /// What a license has from another hand: it is left, until we set more ourselves or a person says.
@@ -307,11 +310,8 @@ impl Machine {
                 .iter()
                 .any(|a| matches!(a.act, Act::Recover(_)) && a.license == g.number)
         };
-        let adopted = self
-            .grants
-            .iter()
-            .filter(|g| g.adopted && !found(g))
-            .count();
+        let adopted = self.grants.iter().filter(|g| g.adopted && !found(g));
+        let adopted = adopted.count();
         self.actions
             .iter()
             .filter(made)
@@ -339,11 +339,8 @@ impl Machine {
         if keys.windows(2).any(|w| w[0] == w[1]) {
             return Err(Flaw::KeyTwice);
         }
-        if self
-            .grants
-            .iter()
-            .any(|g| g.number > self.last_number && !g.moved_in)
-        {
+        let not_given = |g: &Grant| g.number > self.last_number && !g.moved_in;
+        if self.grants.iter().any(not_given) {
             return Err(Flaw::NumberNotGiven);
         }
         let creating = |a: &&Action| a.act.creates() && a.outcome == ActionOutcome::Pending;

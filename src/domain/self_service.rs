@@ -129,6 +129,7 @@ impl Wish {
             Self::Rekey => Verb::Rekey {
                 license: None,
                 at_once: false,
+                if_revoked: false,
             },
             Self::Resend => Verb::Resend { to: None },
         };

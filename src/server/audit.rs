@@ -87,6 +87,9 @@ impl Auditor {
             other_handler::judge(&self.handle, &self.services, &found.judged.strangers).await;
             let differs = differing(found);
             digest(source, found, &differs);
+            if !found.unshown.is_none() {
+                tracing::warn!(source.name = %source.name, "{}", found.unshown);
+            }
             self.keep(&source.name, differs).await;
         }
     }

@@ -7,7 +7,8 @@ use crate::domain::adoption::{FoundLicense, KeyEnd};
 use crate::domain::entitlement::Entitlement;
 use crate::domain::fact::FactBody;
 use crate::domain::id::CustomerId;
-use crate::domain::machine::Machine;
+use crate::domain::machine::{Grant, Machine};
+use crate::domain::service_move::ServiceKind;
 use crate::domain::time::{Span, Timestamp};
 
 /// A purchase with what its facts come to. The facts themselves are let go: a large shop has many.
@@ -45,6 +46,15 @@ impl Candidate {
     /// Whether some license is due.
     pub(super) fn is_live(&self, now: Timestamp) -> bool {
         self.due.seats.iter().any(|s| s.want.live_at(now))
+    }
+
+    /// The licenses that it holds here and that work, or should: of all others nothing is to be said.
+    pub(super) fn held(&self, now: Timestamp) -> impl Iterator<Item = &Grant> {
+        let should = self.is_live(now);
+        let listed = |g: &&Grant| g.service != Some(ServiceKind::Embedded) && !g.is_left();
+        let grants = self.machine.grants.iter();
+        let grants = grants.filter(|g| g.can_be_mailed()).filter(listed);
+        grants.filter(move |g| should || g.live_at(now))
     }
 
     /// Whether it buys something.

@@ -60,6 +60,9 @@ const CHARGES_MAX: usize = 5;
 pub(super) fn aside(found: &[Found]) {
     for found in found {
         charges(found);
+        if !found.unshown.is_none() {
+            report::warning(&found.unshown.to_string());
+        }
         if found.unlabelled > 0 {
             let what = " no label of a purchase: left alone";
             say_of(

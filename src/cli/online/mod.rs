@@ -16,6 +16,7 @@ use crate::domain::words::counted;
 use crate::effects::license::Answer;
 use crate::effects::mail::MailAnswer;
 use crate::effects::services::{EmbeddedAt, LicenseService, MailService, Services};
+use crate::engine::read::applications::OtherApplication;
 use crate::secret::Secret;
 
 /// How a trial went.
@@ -142,6 +143,15 @@ pub fn elsewhere(found: &ElsewhereRow) -> Tried {
     );
     Tried::new(Verdict::Unwise, &of("licenses", &found.source), what).hint(format!(
         "`keyward move-licenses --from {at}` moves them; where they are to stay, `service = \"{at}\"`"
+    ))
+}
+
+/// Licenses that are in an application that the config names no more.
+#[must_use]
+pub fn other_application(found: &OtherApplication) -> Tried {
+    Tried::new(Verdict::Unwise, &of("licenses", &found.source), found.to_string()).hint(format!(
+        "they go on there. Was `app_id` changed by mistake? `app_id = \"{}\"` in `[licenses]`, or in the plan's `license`",
+        found.app
     ))
 }
 

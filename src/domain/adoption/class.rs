@@ -175,6 +175,8 @@ pub struct Examined<'a> {
     pub gets_key: bool,
     /// The licenses with its name that no other purchase holds, the best first.
     pub licenses: &'a [FoundLicense],
+    /// Whether a license that it holds is not among them though its service may have it: no list shows it, and nobody read it.
+    pub unshown: bool,
     /// By what some license may be meant that does not carry its id, and the end of its key.
     pub suggested: Option<(Suggestion, Option<KeyEnd>)>,
     /// Until when a try to collect is announced.
@@ -287,9 +289,8 @@ impl<'a> Examined<'a> {
                 grant.status != GrantStatus::Revoked
                     || left_revoked(self.machine, seat, grant, self.now)
             }
-            Some(_) => false,
-            // A key that the service does not list any more: deleted there.
-            None => grant.status != GrantStatus::Revoked,
+            // What was not shown is unknown, not gone.
+            Some(_) | None => false,
         }
     }
 

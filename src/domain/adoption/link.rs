@@ -217,6 +217,7 @@ fn grant(number: u32, seat: &SeatDue, license: &FoundLicense, now: Timestamp) ->
         service: None,
         service_move: None,
         revocation_due: None,
+        replace_if_revoked: None,
     }
 }
 

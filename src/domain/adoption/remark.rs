@@ -37,12 +37,18 @@ pub enum Remark {
     /// What was paid for is over, as its key is, and the next payment is still to come.
     #[n(8)]
     NotRenewed,
+    /// Whether its key works is not known: no list shows it, and it was not read by itself.
+    #[n(9)]
+    NotShown,
 }
 
 impl Examined<'_> {
     pub(super) fn remark(&self, class: Class) -> Option<Remark> {
         if class == Class::Known && self.has_given_up() {
             return Some(Remark::EndGivenUp);
+        }
+        if class == Class::Known && self.unshown {
+            return Some(Remark::NotShown);
         }
         let keyless = matches!(class, Class::PaidWithoutKey | Class::Suggested);
         let is_here = self.machine.adopted_at.is_some() || self.gets_key;

@@ -51,7 +51,9 @@ impl Sentence for Repair {
             Self::Read => "reads the key again, and what it lacks is set",
             Self::Retry => "tries what waits for your yes or was refused",
             Self::Hear => "takes in what Stripe tells and was never delivered here",
-            Self::Rekey => "makes a new key and mails it; the revoked one stays revoked",
+            Self::Rekey => {
+                "reads the old key once more; where that is revoked, makes a new one and mails it"
+            }
         })
     }
 }
@@ -87,6 +89,10 @@ impl Judged {
             Some(Remark::EndGivenUp) => {
                 "nothing: its key works though it should not, and a person gave its ending up"
             }
+            Some(Remark::NotShown) if self.repair.is_some() => {
+                "nothing: it is known, and whether its key works is not: the license service's list does not show the key, and it was not \
+                 read by itself; `keyward show` names it"
+            }
             // An adoption compares nothing.
             Some(
                 Remark::TakenIn
@@ -95,7 +101,8 @@ impl Judged {
                 | Remark::Suspended
                 | Remark::InGrace
                 | Remark::SharedLabel
-                | Remark::NotRenewed,
+                | Remark::NotRenewed
+                | Remark::NotShown,
             )
             | None => match self.repair {
                 Some(_) => "nothing: it is known and as it should be",
@@ -126,7 +133,8 @@ impl Judged {
                 | Remark::NoCheckout
                 | Remark::OfAccount
                 | Remark::EndGivenUp
-                | Remark::SharedLabel,
+                | Remark::SharedLabel
+                | Remark::NotShown,
             )
             | None => {
                 "link the key; it ends before what was paid for, and its extension waits for your yes"

@@ -10,6 +10,7 @@ pub(super) fn rekey() -> Verb {
     Verb::Rekey {
         license: None,
         at_once: false,
+        if_revoked: false,
     }
 }
 

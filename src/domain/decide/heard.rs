@@ -13,10 +13,18 @@ pub fn add_fact(machine: &mut Machine, fact: &Fact) {
     }
     machine.facts.push(fact.clone());
     match fact.decision().map(|d| &d.verb) {
-        Some(Verb::Rekey { license, .. }) => {
+        Some(Verb::Rekey {
+            license,
+            if_revoked,
+            ..
+        }) => {
             let is_meant = |g: &&mut Grant| license.is_none_or(|number| g.number == number);
             for grant in machine.grants.iter_mut().filter(is_meant) {
-                grant.replaced = true;
+                if *if_revoked {
+                    grant.replace_if_revoked = Some(fact.received);
+                } else {
+                    grant.replaced = true;
+                }
             }
             if license.is_none() {
                 service_move::keep_none(machine);

@@ -208,13 +208,18 @@ fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &Decisio
 
 fn gone(machine: &mut Machine, index: usize, action: &Action, now: Timestamp) {
     let ends = matches!(action.act, Act::Revoke { .. } | Act::Suspend { .. });
-    if let Some(grant) = machine
-        .grants
-        .iter_mut()
-        .find(|g| g.number == action.license && ends)
-    {
-        grant.status = GrantStatus::Revoked;
-        grant.ever_revoked = true;
+    let mut grants = machine.grants.iter_mut();
+    if let Some(grant) = grants.find(|g| g.number == action.license) {
+        // Nothing is left to be ended of one that is to be replaced, either.
+        let replaces = grant.replace_if_revoked.is_some() && matches!(action.act, Act::Read { .. });
+        if ends || replaces {
+            grant.status = GrantStatus::Revoked;
+            grant.ever_revoked = true;
+        }
+        if replaces {
+            grant.replace_if_revoked = None;
+            grant.replaced = true;
+        }
     }
     // A read that finds nothing says so, and may be repeated: a service can be wrong for an hour.
     let outcome = if ends || matches!(action.act, Act::Read { .. }) {
@@ -246,10 +251,21 @@ fn confirm(
             let was = grants.find(|g| g.key == confirmed.key).map(|g| g.status);
             confirm_known(machine, (action.license, service), act, confirmed);
             if matches!(act, Act::Read { .. }) {
+                replace_revoked(machine, action.license);
                 by_hand::ask_anew(machine, (action.license, was), world.now);
             }
         }
         Act::Query(_) => {}
+    }
+}
+
+/// A license was read that an audit found revoked, and that is to be replaced. One that works stays.
+fn replace_revoked(machine: &mut Machine, license: u32) {
+    let grant = machine.grants.iter_mut().find(|g| g.number == license);
+    if let Some(grant) = grant
+        && grant.replace_if_revoked.take().is_some()
+    {
+        grant.replaced |= grant.status == GrantStatus::Revoked;
     }
 }
 
@@ -307,6 +323,7 @@ fn confirm_new(
         service: ServiceKind::named(world.brakes.service),
         service_move: inherited.and_then(|i| i.told),
         revocation_due: None,
+        replace_if_revoked: None,
     });
 }
 

@@ -46,9 +46,9 @@ pub(super) fn end(machine: &Machine, due: &Entitlement, grant: &Grant) -> Differ
 /// Whether a person wants a license ended though the new one may not be there yet.
 fn ends_at_once(machine: &Machine, grant: &Grant) -> bool {
     let at_once = |f: &Fact| match f.decision().map(|d| &d.verb) {
-        Some(Verb::Rekey { license, at_once }) => {
-            *at_once && f.received >= grant.since && license.is_none_or(|n| n == grant.number)
-        }
+        Some(Verb::Rekey {
+            license, at_once, ..
+        }) => *at_once && f.received >= grant.since && license.is_none_or(|n| n == grant.number),
         Some(_) | None => false,
     };
     grant.replaced && machine.facts.iter().any(at_once)
@@ -72,9 +72,27 @@ pub(super) fn keep_up(
 }
 
 /// Whether what ends a license that another one replaced is a person's own decision. A plan that became another
-/// application's is none.
+/// application's is none, and neither is the repair of a key that was revoked: nobody wanted one ended that works.
 fn is_ordered(machine: &Machine, grant: &Grant) -> bool {
     let mut newer = machine.grants.iter().rev();
     let successor = newer.find(|g| g.seat == grant.seat && !g.replaced);
-    grant.replaced && successor.is_none_or(|s| s.app_id == grant.app_id)
+    let is_wanted = successor.is_none_or(|s| s.app_id == grant.app_id);
+    grant.replaced && is_wanted && !is_repaired_alone(machine, grant)
+}
+
+/// Whether a repair replaced a license, and no other decision.
+fn is_repaired_alone(machine: &Machine, grant: &Grant) -> bool {
+    let decided = |f: &Fact| match f.decision().map(|d| &d.verb) {
+        Some(Verb::Rekey {
+            license,
+            if_revoked,
+            ..
+        }) => {
+            let is_meant = f.received >= grant.since && license.is_none_or(|n| n == grant.number);
+            is_meant.then_some(*if_revoked)
+        }
+        Some(_) | None => None,
+    };
+    let mut decided = machine.facts.iter().filter_map(decided).peekable();
+    decided.peek().is_some() && decided.all(|by_repair| by_repair)
 }

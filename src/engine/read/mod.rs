@@ -1,6 +1,7 @@
 //! Questions without effects: pages and lists, counts, and the store a page at a time for jobs.
 
 pub(crate) mod addresses;
+pub mod applications;
 pub(crate) mod attention;
 pub mod counts;
 pub mod due;

@@ -3,6 +3,7 @@
 //!
 //! The numbers stand at the domain's own types (`#[n(..)]`); a number is never used again.
 
+pub mod applications;
 pub mod audits;
 pub mod body_codec;
 pub(crate) mod buffer;

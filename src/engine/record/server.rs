@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::applications::{self, NamedApplication};
 use super::audits;
 use super::endpoints::{self, DeliveriesRecord, SeenEndpoint};
 use super::indexed::{self, Index};
@@ -33,6 +34,8 @@ pub enum ServerRecord {
     Indexed(Index),
     /// The license service of each source.
     LicenseServices(Vec<(SourceName, ServiceKind)>),
+    /// The applications that configs named.
+    Applications(Vec<NamedApplication>),
     /// How deliveries came so far.
     Rhythms(Vec<(SourceName, Rhythm)>),
     /// What the last audit of a source found; empty: no difference.
@@ -217,6 +220,7 @@ pub(in crate::engine) fn keep(
             let records: Vec<ServiceRecord> = all.iter().map(record).collect();
             record::put(working, services_key(), &records)?;
         }
+        ServerRecord::Applications(all) => applications::put(working, all)?,
         ServerRecord::Rhythms(rhythms) => {
             let record = |(source, rhythm): &(SourceName, Rhythm)| RhythmRecord {
                 source: source.clone(),

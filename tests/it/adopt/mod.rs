@@ -1,6 +1,7 @@
 //! A shop that sells already: its customers are looked at, taken in, and keep what they have.
 
 mod again;
+mod applications;
 mod apply;
 mod aside;
 mod came_back;
@@ -18,4 +19,5 @@ mod second;
 mod shop;
 mod sources;
 mod suggested;
+mod unshown;
 mod year;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::attention::of_machine;
-use crate::domain::hold::{DistrustCause, Hold};
+use crate::domain::hold::{Cleared, DistrustCause, Hold};
 use crate::domain::id::AppId;
 use crate::domain::machine::Grant;
 use crate::domain::standing::Standing;
@@ -123,6 +123,7 @@ fn an_old_key_ends_at_once_where_that_is_ordered() {
     let verb = Verb::Rekey {
         license: None,
         at_once: true,
+        if_revoked: false,
     };
     case.decide(10.0, verb)
         .is("active: revoked")
@@ -165,4 +166,58 @@ fn a_key_for_another_application_is_there_before_the_old_one_ends() {
         .iter()
         .rfind(|a| matches!(a.act, Act::Revoke { .. }));
     assert_eq!(end.unwrap().cleared, None, "the guard counts it");
+}
+
+fn repaired() -> Verb {
+    Verb::Rekey {
+        license: Some(1),
+        at_once: false,
+        if_revoked: true,
+    }
+}
+
+/// An audit found the key revoked. It is replaced when it is so as it is read, and nothing is sent to end it; one that works
+/// stays, now and when another hand ends it later.
+#[test]
+fn a_repair_replaces_a_key_that_is_revoked_and_no_other() {
+    let bought = || {
+        let mut case = Case::subscription(|_| {});
+        case.paid(0.0, "in_1", 0.0, 30.0).decide(10.0, repaired());
+        case.is("active: live 33").acts("create");
+        case
+    };
+    let mut works = bought();
+    works
+        .changed_there(11.0, Some(33.0), 3)
+        .is("active: live 33")
+        .acts("create check");
+    works.revoked_there = vec!["KEY-1"];
+    works
+        .changed_there(12.0, Some(33.0), 3)
+        .is("active: revoked")
+        .acts("create check check");
+    let mut revoked = bought();
+    revoked.revoked_there = vec!["KEY-1"];
+    revoked
+        .changed_there(11.0, Some(33.0), 3)
+        .is("active: revoked, live 33")
+        .acts("create check create");
+}
+
+/// A service that called the key revoked was wrong, and it works: that ends it is no person's order, so the guard counts it.
+#[test]
+fn a_repair_is_no_order_to_end_a_key_that_works() {
+    for (verb, is_order) in [(repaired(), false), (rekey(), true)] {
+        let mut case = Case::subscription(|_| {});
+        case.paid(0.0, "in_1", 0.0, 30.0)
+            .decide(10.0, verb)
+            .on(10.5);
+        case.revoked_there = vec!["KEY-1"];
+        case.changed_there(11.0, Some(33.0), 3);
+        case.machine.grants[0].status = GrantStatus::Live;
+        case.reconcile();
+        let ends = |a: &&Action| matches!(a.act, Act::Revoke { .. });
+        let ending = case.machine.actions.iter().find(ends).unwrap();
+        assert_eq!(ending.cleared == Some(Cleared::Decision), is_order);
+    }
 }

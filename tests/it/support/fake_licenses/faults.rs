@@ -40,6 +40,12 @@ pub struct Faults {
     pub list_frozen: bool,
     /// So many more list requests with a cursor are refused.
     pub refuse_cursors: u32,
+    /// Keys that the list leaves out, though each can be read.
+    pub list_hides: Vec<String>,
+    /// Keys that the list calls revoked, whatever they are.
+    pub list_revokes: Vec<String>,
+    /// To read one of those that the list leaves out is refused.
+    pub refuse_hidden: bool,
     /// The list shows labels.
     pub list_shows_label: bool,
     /// The list heeds `label=`.
@@ -88,6 +94,9 @@ impl Default for Faults {
             list_lag_ms: 0,
             list_frozen: false,
             refuse_cursors: 0,
+            list_hides: vec![],
+            list_revokes: vec![],
+            refuse_hidden: false,
             list_shows_label: false,
             finds_by_label: false,
             shorten: "accept".into(),

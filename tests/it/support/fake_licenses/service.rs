@@ -29,6 +29,11 @@ impl Shared {
         match (call.method.as_str(), &path[..]) {
             ("POST", ["v1", "licenses"]) => self.create(&call.body),
             ("GET", ["v1", "licenses"]) => self.list(&call.query, faults),
+            ("GET", ["v1", "licenses", key])
+                if faults.refuse_hidden && faults.list_hides.iter().any(|k| k == key) =>
+            {
+                plain_error(403, "forbidden")
+            }
             ("GET", ["v1", "licenses", key]) => {
                 self.one(key, |kept| (200, serde_json::to_string(kept).unwrap()))
             }
@@ -96,6 +101,7 @@ impl Shared {
         let all = db.licenses[..until].iter().enumerate().skip(from);
         let mut shown = all.filter(|(_, l)| {
             l.app_id == app
+                && !faults.list_hides.contains(&l.license_key)
                 && (faults.list_lag_ms == 0 || l.created_at <= youngest)
                 && (label.is_none() || l.label.as_deref() == label)
         });
@@ -105,6 +111,9 @@ impl Shared {
             let mut entry = serde_json::to_value(kept).unwrap();
             let fields = entry.as_object_mut().unwrap();
             fields.remove("hwidList");
+            if faults.list_revokes.contains(&kept.license_key) {
+                fields.insert("status".into(), "revoked".into());
+            }
             if !faults.list_shows_label {
                 fields.remove("label");
             }
