@@ -168,15 +168,23 @@ impl Read for SpokenAnswer {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn made_of(script: &str, patience: Duration) -> Result<Vec<Outcome>, Failure> {
         let dir = tempfile::tempdir().unwrap();
         let binary = dir.path().join("other");
-        std::fs::write(&binary, format!("#!/bin/sh\n{script}\n")).unwrap();
-        std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Written by another process: a file that is open for writing here is so in whatever another test starts meanwhile, too,
+        // and what is open for writing cannot be started.
+        let writes = Command::new("sh")
+            .args([
+                "-c",
+                "printf '%s' \"$1\" > \"$2\" && chmod 755 \"$2\"",
+                "sh",
+            ])
+            .arg(format!("#!/bin/sh\n{script}\n"))
+            .arg(&binary)
+            .status();
+        assert!(writes.unwrap().success());
         played(&binary, dir.path(), dir.path(), Some(patience))
     }
 

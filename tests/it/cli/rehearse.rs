@@ -1,6 +1,6 @@
 //! `rehearse`: the same binary says that nothing differs; one that does otherwise is found out, customer by customer.
 
-use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use super::support::{CONFIG, Place, willing};
 
@@ -18,8 +18,18 @@ fn another_binary_is_tried_on_a_copy_of_the_history() {
     assert_eq!(same.json()["machines"], 2, "{same}");
     assert_eq!(same.json()["differ"], serde_json::json!([]), "{same}");
     let other = place.path("other");
-    std::fs::write(&other, OTHER.replace("KEYWARD", own)).unwrap();
-    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Written by another process: a file that is open for writing here is so in whatever another test starts meanwhile, too,
+    // and what is open for writing cannot be started.
+    let writes = Command::new("sh")
+        .args([
+            "-c",
+            "printf '%s' \"$1\" > \"$2\" && chmod 755 \"$2\"",
+            "sh",
+        ])
+        .arg(OTHER.replace("KEYWARD", own))
+        .arg(&other)
+        .status();
+    assert!(writes.unwrap().success());
     let otherwise = place.run(&["rehearse", "--binary", other.to_str().unwrap()]);
     assert_eq!(otherwise.code, Some(3), "{otherwise}");
     assert!(otherwise.out.contains("1 of 2 purchases"), "{otherwise}");
