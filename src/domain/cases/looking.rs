@@ -94,3 +94,33 @@ fn what_a_look_finds_that_nobody_wants_any_more_is_not_taken_over() {
         assert_eq!(case.machine.grants.len(), keys, "wanted: {wanted}");
     }
 }
+
+/// A create of unknown outcome while the clock was two days ahead: once it is right, a sweep that begins from then on counts.
+#[test]
+fn a_look_that_a_clock_dated_ahead_does_not_wait_for_the_wrong_date() {
+    let mut case = Case::subscription(|_| {});
+    case.ready = vec![day(9.0)];
+    case.paid(0.0, "in_1", 0.0, 30.0);
+    case.machine.actions[0].phase = CreatePhase::Look {
+        since: day(2.0),
+        absent: 0,
+        any_age: false,
+    };
+    let sweeps = Abilities::simulated().lookup_after.len();
+    let mut looks = Vec::new();
+    while matches!(case.machine.actions[0].phase, CreatePhase::Look { .. }) && looks.len() < 9 {
+        let (id, now) = (case.machine.actions[0].id, case.now);
+        let began = Outcome::Absent { began: now };
+        case.in_world(|machine, world| outcome(machine, id, &began, now, world));
+        looks.push(case.machine.actions[0].phase);
+        case.now = case.now + Span::from_minutes(1);
+    }
+    let begun_anew = CreatePhase::Look {
+        since: day(0.0),
+        absent: 0,
+        any_age: false,
+    };
+    assert_eq!(looks[0], begun_anew, "which sweep that was is not known");
+    assert_eq!(looks.len(), 1 + sweeps);
+    assert_eq!(looks.last(), Some(&CreatePhase::Ready));
+}

@@ -173,6 +173,13 @@ fn unknown(
 fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &DecisionContext<'_>) {
     let sweeps = world.abilities.lookup_after.len().max(1);
     let action = &mut machine.actions[index];
+    if let CreatePhase::Look { since, .. } = &mut action.phase
+        && *since > world.now
+    {
+        // A clock that was ahead dated it and is right again. No sweep would count until then: the next one does.
+        (*since, action.due) = (world.now, world.now);
+        return;
+    }
     if let CreatePhase::Look {
         since,
         absent,
