@@ -3,6 +3,7 @@
 //! `reconcile` is called after every input (a fact, an outcome, a wake-up, a command) and says the same however often it is
 //! called. It never asks what happened: it compares what should be with what is.
 
+mod absent;
 mod heard;
 mod inherited;
 mod mail;

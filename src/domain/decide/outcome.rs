@@ -1,5 +1,6 @@
 //! What came of an action, as a change of its machine.
 
+use super::absent::absent;
 use super::inherited::Inherited;
 use crate::domain::action::{
     Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Missing, NewLicense, Outcome,
@@ -94,7 +95,7 @@ fn refuse(machine: &mut Machine, index: usize, why: Option<&String>, now: Timest
     finish(machine, index, ActionOutcome::Refused, why.cloned(), now);
 }
 
-fn finish(
+pub(super) fn finish(
     machine: &mut Machine,
     index: usize,
     outcome: ActionOutcome,
@@ -166,50 +167,6 @@ fn unknown(
         let mut read = Action::new(machine.next_action(), Act::Read { key }, license, world.now);
         read.due = settled + world.abilities.request_timeout;
         machine.actions.push(read);
-    }
-}
-
-/// A sweep that began after the attempt ended did not find it. After as many of them as `lookup_after` names it was not made.
-fn absent(machine: &mut Machine, index: usize, began: Timestamp, world: &DecisionContext<'_>) {
-    let sweeps = world.abilities.lookup_after.len().max(1);
-    let action = &mut machine.actions[index];
-    if let CreatePhase::Look { since, .. } = &mut action.phase
-        && *since > world.now
-    {
-        // A clock that was ahead dated it and is right again. No sweep would count until then: the next one does.
-        (*since, action.due) = (world.now, world.now);
-        return;
-    }
-    if let CreatePhase::Look {
-        since,
-        absent,
-        any_age,
-    } = action.phase
-        && began >= since
-    {
-        let absent = absent + 1;
-        let enough = usize::try_from(absent).unwrap_or(usize::MAX) >= sweeps;
-        if enough && matches!(action.act, Act::Recover(_)) {
-            finish(machine, index, ActionOutcome::Done, None, world.now);
-            machine.actions[index].missing = Some(Missing::NoneThere);
-        } else if enough {
-            // It is decided anew: what was looked for is not looked for again.
-            (action.phase, action.due, action.at) = (CreatePhase::Ready, world.now, world.now);
-            action.missing = Some(Missing::NotMade);
-        } else {
-            let wait = world
-                .abilities
-                .lookup_after
-                .get(absent as usize)
-                .copied()
-                .unwrap_or(Span::from_s(15));
-            action.phase = CreatePhase::Look {
-                since,
-                absent,
-                any_age,
-            };
-            action.due = world.now + wait;
-        }
     }
 }
 

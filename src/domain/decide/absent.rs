@@ -1,0 +1,56 @@
+//! What a sweep that did not find a license says of the attempt to make it.
+
+use super::outcome::finish;
+use crate::domain::action::{Act, ActionOutcome, CreatePhase, Missing};
+use crate::domain::context::DecisionContext;
+use crate::domain::machine::Machine;
+use crate::domain::time::{Span, Timestamp};
+
+/// A sweep that began after the attempt ended did not find it. After as many of them as `lookup_after` names it was not made.
+pub(super) fn absent(
+    machine: &mut Machine,
+    index: usize,
+    began: Timestamp,
+    world: &DecisionContext<'_>,
+) {
+    let sweeps = world.abilities.lookup_after.len().max(1);
+    let action = &mut machine.actions[index];
+    if let CreatePhase::Look { since, .. } = &mut action.phase
+        && *since > world.now
+    {
+        // A clock that was ahead dated it and is right again. No sweep would count until then: the next one does.
+        (*since, action.due) = (world.now, world.now);
+        return;
+    }
+    if let CreatePhase::Look {
+        since,
+        absent,
+        any_age,
+    } = action.phase
+        && began >= since
+    {
+        let absent = absent + 1;
+        let enough = usize::try_from(absent).unwrap_or(usize::MAX) >= sweeps;
+        if enough && matches!(action.act, Act::Recover(_)) {
+            finish(machine, index, ActionOutcome::Done, None, world.now);
+            machine.actions[index].missing = Some(Missing::NoneThere);
+        } else if enough {
+            // It is decided anew: what was looked for is not looked for again.
+            (action.phase, action.due, action.at) = (CreatePhase::Ready, world.now, world.now);
+            action.missing = Some(Missing::NotMade);
+        } else {
+            let wait = world
+                .abilities
+                .lookup_after
+                .get(absent as usize)
+                .copied()
+                .unwrap_or(Span::from_s(15));
+            action.phase = CreatePhase::Look {
+                since,
+                absent,
+                any_age,
+            };
+            action.due = world.now + wait;
+        }
+    }
+}
