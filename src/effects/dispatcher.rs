@@ -194,6 +194,7 @@ impl Dispatcher {
             .into_iter()
             .for_each(|entry| queues.put(entry));
         let now = self.handle.clock().now();
+        queues.look(now);
         for (lane, from) in queues.to_read() {
             let page = due::page(self.handle.reader(), &lane, &from, now, PAGE)?;
             queues.page(&lane, page, now);

@@ -51,6 +51,8 @@ pub(super) struct Queues {
     exclusive: HashSet<Exclusive>,
     /// What waits for an [`Exclusive`] that is under way.
     after: HashMap<Exclusive, Vec<Entry>>,
+    /// The instant of the last look.
+    looked_at: Timestamp,
 }
 
 impl Queue {
@@ -89,6 +91,15 @@ impl Queues {
             Some(queue) => queue.put(entry),
             None => self.look_behind(lane),
         }
+    }
+
+    /// Another look begins. Of a clock that was ahead the lanes were read up to the wrong instant, and what becomes due before
+    /// it would not be found: they are read anew once the clock is right again.
+    pub(super) fn look(&mut self, now: Timestamp) {
+        if now < self.looked_at {
+            self.forget();
+        }
+        self.looked_at = now;
     }
 
     /// Entries were lost on their way here: all lanes are read anew.
@@ -283,6 +294,22 @@ mod tests {
         assert!(!queues.is_idle(|_| true));
         let order = work_off(&mut table, &mut queues, at(9));
         assert_eq!(order, [create(5), create(8)]);
+    }
+
+    #[test]
+    fn what_becomes_due_before_a_wrong_date_is_read_once_the_clock_is_right() {
+        let mut table: BTreeSet<_> = [create(3)].into();
+        let lane = Lane::of(&create(3)).unwrap();
+        let mut queues = Queues::default();
+        queues.look_behind(lane.clone());
+        queues.look(at(100));
+        assert_eq!(work_off(&mut table, &mut queues, at(100)), [create(3)]);
+        queues.look(at(10));
+        table.insert(create(12));
+        assert!(work_off(&mut table, &mut queues, at(10)).is_empty());
+        queues.look(at(13));
+        queues.look_behind(lane);
+        assert_eq!(work_off(&mut table, &mut queues, at(13)), [create(12)]);
     }
 
     #[test]
