@@ -29,7 +29,7 @@ use crate::domain::adoption::{
 use crate::domain::decide::add_fact;
 use crate::domain::entitlement::{Entitlement, entitlement};
 use crate::domain::fact::{Fact, InvoiceEvent};
-use crate::domain::id::{AppId, LicenseKey, MachineId, ObjectId, ObjectKind, PlanName, Scope};
+use crate::domain::id::{AppId, MachineId, ObjectId, ObjectKind, PlanName, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
 use crate::domain::time::Timestamp;
@@ -199,22 +199,14 @@ pub fn judge(
 ) -> Judgement {
     let (mut report, mut moves) = (AdoptionReport::default(), Vec::new());
     let (mut waiting, mut strangers) = (Vec::new(), Vec::new());
-    let newest = Newest::of(candidates, shop.now);
+    let examining = Examining::new(shop, candidates, licenses, matches);
     for (object, candidate) in candidates {
-        let own = own(matches, licenses, (object, shop.now));
-        let examined = examined_of(
-            shop,
-            (object, candidate),
-            (licenses, matches),
-            (&own, &newest),
-        );
+        let own = examining.own(object);
+        let examined = examining.examined(object, candidate, &own);
         let Some(judged) = examined.judge(shop.asking) else {
             continue;
         };
-        let suggestion = matches.suggestion(object, candidate.email.as_ref());
-        let meant = suggestion.map(|(_, n)| &licenses.all[n].license.key);
-        let meant = meant.filter(|_| judged.class == Class::Suggested);
-        report.add(row(candidate, &examined, &judged, meant));
+        report.add(row(candidate, &examined, &judged));
         strangers.extend(strangers::strangers(&candidate.machine, &own));
         // A plan may name its price later: then it goes on with the key that it has.
         let comes_later = judged.waits.is_some() || judged.class == Class::Foreign;
@@ -254,50 +246,68 @@ pub fn judge(
     }
 }
 
-/// The licenses that belong to a purchase, the best first.
-fn own(
-    matches: &Matches,
-    licenses: &LicenseIndex,
-    (object, now): (&str, Timestamp),
-) -> Vec<FoundLicense> {
-    let own = matches.of.get(object).map_or(&[][..], Vec::as_slice);
-    let own = own.iter().map(|n| licenses.all[*n].license.clone());
-    let chosen = choose(own.collect(), None, now);
-    let chosen = chosen
-        .into_iter()
-        .flat_map(|c| std::iter::once(c.adopt).chain(c.others));
-    chosen.map(|l| found(&l)).collect()
+/// By what each purchase is examined.
+struct Examining<'a> {
+    shop: &'a Shop<'a>,
+    licenses: &'a LicenseIndex,
+    matches: &'a Matches,
+    newest: Newest<'a>,
 }
 
-fn examined_of<'a>(
-    shop: &Shop<'_>,
-    (object, candidate): (&str, &'a Candidate),
-    (licenses, matches): (&LicenseIndex, &Matches),
-    (own, newest): (&'a [FoundLicense], &Newest<'_>),
-) -> Examined<'a> {
-    let mut held = candidate.machine.grants.iter();
-    let suggestion = matches.suggestion(object, candidate.email.as_ref());
-    Examined {
-        unshown: held.any(|g| licenses.unknown.contains(&g.key)),
-        machine: &candidate.machine,
-        due: &candidate.due,
-        stored: candidate.stored.as_ref(),
-        unread: candidate.unread,
-        gets_key: candidate.gets_key,
-        licenses: own,
-        suggested: suggestion.map(|(by, n)| (by, KeyEnd::of(&licenses.all[n].license.key))),
-        retry_at: candidate.retry_at,
-        has_newer: newest.is_after(candidate),
-        now: shop.now,
+impl<'a> Examining<'a> {
+    fn new(
+        shop: &'a Shop<'a>,
+        candidates: &'a BTreeMap<String, Candidate>,
+        licenses: &'a LicenseIndex,
+        matches: &'a Matches,
+    ) -> Self {
+        let newest = Newest::of(candidates, shop.now);
+        Self {
+            shop,
+            licenses,
+            matches,
+            newest,
+        }
+    }
+
+    /// The licenses that belong to a purchase, the best first.
+    fn own(&self, object: &str) -> Vec<FoundLicense> {
+        let own = self.matches.of.get(object).map_or(&[][..], Vec::as_slice);
+        let own = own.iter().map(|n| self.licenses.all[*n].license.clone());
+        let chosen = choose(own.collect(), None, self.shop.now);
+        let chosen = chosen
+            .into_iter()
+            .flat_map(|c| std::iter::once(c.adopt).chain(c.others));
+        chosen.map(|l| found(&l)).collect()
+    }
+
+    /// A purchase with its licenses, as it is judged.
+    fn examined<'c>(
+        &self,
+        object: &str,
+        candidate: &'c Candidate,
+        own: &'c [FoundLicense],
+    ) -> Examined<'c> {
+        let Self { licenses, .. } = self;
+        let mut held = candidate.machine.grants.iter();
+        let suggestion = self.matches.suggestion(object, candidate.email.as_ref());
+        Examined {
+            unshown: held.any(|g| licenses.unknown.contains(&g.key)),
+            machine: &candidate.machine,
+            due: &candidate.due,
+            stored: candidate.stored.as_ref(),
+            unread: candidate.unread,
+            gets_key: candidate.gets_key,
+            licenses: own,
+            suggested: suggestion.map(|(by, n)| (by, KeyEnd::of(&licenses.all[n].license.key))),
+            retry_at: candidate.retry_at,
+            has_newer: self.newest.is_after(candidate),
+            now: self.shop.now,
+        }
     }
 }
 
-fn row(
-    candidate: &Candidate,
-    examined: &Examined<'_>,
-    judged: &Judged,
-    meant: Option<&LicenseKey>,
-) -> ReportRow {
+fn row(candidate: &Candidate, examined: &Examined<'_>, judged: &Judged) -> ReportRow {
     let seats = &candidate.due.seats;
     let plan: Option<PlanName> = seats.iter().find_map(|s| s.plan.clone());
     let revoked = if judged.class == Class::RevokedElsewhere {
@@ -307,13 +317,14 @@ fn row(
     };
     let held = candidate.machine.grants.iter().find(|g| !g.replaced);
     let held = revoked.first().copied().or(held).map(|g| &g.key);
-    let key = held.or(examined.licenses.first().map(|l| &l.key)).or(meant);
+    let key = held.or(examined.licenses.first().map(|l| &l.key));
+    let meant = judged.meant.map(|end| end.to_string());
     ReportRow {
         machine: Some(candidate.machine.id.to_string()),
         class: judged.class,
         customer: candidate.customer.as_ref().map(ToString::to_string),
         plan,
-        key: key.map(last_four),
+        key: key.map(last_four).or(meant),
         paid_until: seats.iter().filter_map(|s| s.paid_until).max(),
         amount: candidate.paid.as_ref().map(|(amount, _)| *amount),
         currency: candidate.paid.as_ref().map(|(_, c)| c.clone()),

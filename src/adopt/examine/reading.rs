@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::newest::Newest;
-use super::{Candidate, Matches, Shop, examined_of, own};
+use super::{Candidate, Examining, Matches, Shop};
 use crate::adopt::licenses::LicenseIndex;
 use crate::domain::adoption::{Asking, Class};
 use crate::domain::machine::Grant;
@@ -35,15 +34,10 @@ pub fn doubtful(
     licenses: &LicenseIndex,
     matches: &Matches,
 ) -> Vec<usize> {
-    let newest = Newest::of(candidates, shop.now);
+    let examining = Examining::new(shop, candidates, licenses, matches);
     let is_said = |object: &str, candidate: &Candidate| {
-        let own = own(matches, licenses, (object, shop.now));
-        let examined = examined_of(
-            shop,
-            (object, candidate),
-            (licenses, matches),
-            (&own, &newest),
-        );
+        let own = examining.own(object);
+        let examined = examining.examined(object, candidate, &own);
         let class = examined.judge(shop.asking).map(|judged| judged.class);
         let is_held = shop.asking == Asking::Audit && !candidate.machine.grants.is_empty();
         class.is_some_and(|c| c == Class::RevokedElsewhere || (is_held && c.is_difference()))
