@@ -4,6 +4,7 @@
 //! called. It never asks what happened: it compares what should be with what is.
 
 mod absent;
+mod ahead;
 mod heard;
 mod inherited;
 mod mail;
@@ -11,6 +12,7 @@ mod outcome;
 mod planned;
 mod supersede;
 
+pub use ahead::WAIT_MAX;
 pub use heard::add_fact;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
@@ -72,6 +74,7 @@ pub fn reconcile_folded(
         world.abilities.devices_max,
     );
     journal(machine, &folded.transitions, world.now);
+    ahead::redate(machine, world);
     let terms = Terms {
         revisions: world.revisions,
         decided: &folded.decided,

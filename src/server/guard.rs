@@ -12,6 +12,7 @@ use super::backfill::Backfills;
 use crate::clock::{Passed, pause};
 use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::adoption::Gap;
+use crate::domain::decide::WAIT_MAX;
 use crate::domain::hold::{Distrust, DistrustCause, Hold};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
@@ -19,7 +20,7 @@ use crate::domain::notice::{Notice, NoticeStatus};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::Handle;
 use crate::engine::input::Input;
-use crate::engine::read::view;
+use crate::engine::read::{due, view};
 use crate::engine::record::gaps;
 use crate::engine::write::working::Working;
 use crate::store::sled::{Reader, Writer};
@@ -85,9 +86,15 @@ pub(super) async fn run(
     stop: CancellationToken,
 ) {
     let mut doubt = away(&handle, heartbeat).map(|cause| hold(&handle, cause, catch_up));
+    if heartbeat.is_some_and(|at| at > handle.clock().now()) {
+        redate(&handle).await;
+    }
     loop {
         for (jump, doubts) in handle.take_jumps() {
             note_jump(&handle, jump).await;
+            if jump < Span::ZERO {
+                redate(&handle).await;
+            }
             if doubts {
                 doubt = Some(hold(&handle, DistrustCause::Jumped(jump), catch_up));
             }
@@ -113,6 +120,22 @@ async fn note_jump(handle: &Handle, jump: Span) {
     let now = handle.clock().now();
     if let Err(error) = handle.note_gap(Gap::between(now - jump, now)).await {
         tracing::error!(%error, "a jump of the clock could not be noted");
+    }
+}
+
+/// What a clock that was ahead dated would wait for the wrong date: whatever is due later than anything waits is dated anew.
+async fn redate(handle: &Handle) {
+    match due::behind(handle.reader(), handle.clock().now() + WAIT_MAX) {
+        Ok(machines) => wake(handle, machines).await,
+        Err(error) => {
+            tracing::error!(%error, "what waits for a wrong date could not be looked for: `keyward retry` sends it");
+        }
+    }
+}
+
+async fn wake(handle: &Handle, machines: impl IntoIterator<Item = MachineId>) {
+    for machine in machines {
+        let _ = handle.submit_waiting(Input::WakeUp { machine }).await;
     }
 }
 
@@ -143,7 +166,5 @@ async fn release(handle: &Handle) {
     if let Err(error) = read {
         tracing::error!(%error, "held stops could not be looked for; the repair sweep finds them");
     }
-    for machine in machines {
-        let _ = handle.submit_waiting(Input::WakeUp { machine }).await;
-    }
+    wake(handle, machines).await;
 }

@@ -1,12 +1,16 @@
 //! Reading the table of what is due, lane by lane.
 
+use std::collections::BTreeSet;
+
+use super::view;
+use crate::domain::id::MachineId;
 use crate::domain::time::Timestamp;
 use crate::engine::record::RecordError;
-use crate::engine::record::key::{self, Lane, Table};
+use crate::engine::record::key::{self, Due, Lane, Table, Work};
 use crate::store::{Direction, KeyRange, Read};
 
-/// What is due.
-pub type Due = Vec<(Timestamp, key::Due)>;
+/// What is due, and when.
+pub type DueEntries = Vec<(Timestamp, Due)>;
 
 /// The lanes in which anything is due, now or later. Costs one look into the store for each of them.
 ///
@@ -31,7 +35,7 @@ pub fn lanes(reader: &dyn Read) -> Result<Vec<Lane>, RecordError> {
 ///
 /// # Errors
 /// The store's.
-pub fn until(reader: &dyn Read, at: Timestamp, limit: usize) -> Result<Due, RecordError> {
+pub fn until(reader: &dyn Read, at: Timestamp, limit: usize) -> Result<DueEntries, RecordError> {
     let mut keys = Vec::new();
     for lane in lanes(reader)? {
         let entries = reader.range(&lane.until(at), Direction::Forward, limit)?;
@@ -40,6 +44,27 @@ pub fn until(reader: &dyn Read, at: Timestamp, limit: usize) -> Result<Due, Reco
     keys.sort_by(|a, b| key::due_order(a).cmp(&key::due_order(b)));
     keys.truncate(limit);
     Ok(keys.iter().filter_map(|key| key::parse_due(key)).collect())
+}
+
+/// The machines for which anything but a wake-up is due later than an instant.
+///
+/// # Errors
+/// The store's.
+pub fn behind(reader: &dyn Read, at: Timestamp) -> Result<BTreeSet<MachineId>, RecordError> {
+    let mut machines = BTreeSet::new();
+    for lane in lanes(reader)? {
+        let range = KeyRange::new(lane.until(at).end, lane.behind().start);
+        if lane.work == Work::Wake {
+            continue;
+        }
+        view::walk(reader, range, |key, _| {
+            if let Some((_, Due::Of(machine, _))) = key::parse_due(key) {
+                machines.insert(machine);
+            }
+            Ok(true)
+        })?;
+    }
+    Ok(machines)
 }
 
 /// When something is due next, in any lane.
@@ -84,8 +109,8 @@ pub fn page(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::{MachineId, Scope};
-    use crate::engine::record::key::{Due, Item};
+    use crate::domain::id::Scope;
+    use crate::engine::record::key::Item;
     use crate::store::memory::Memory;
     use crate::store::{Batch, Commit};
 
@@ -115,6 +140,10 @@ mod tests {
         assert_eq!(s, [3, 4, 5, 6]);
         assert_eq!(due[0].1, Due::Of(of("a"), Item::Action(3)));
         assert_eq!(until(&store, at(9), 2).unwrap().len(), 2);
+        let behind = |s| behind(&store, at(s)).unwrap();
+        assert_eq!(behind(5), [of("a"), of("b")].into());
+        assert_eq!(behind(7), [of("b")].into());
+        assert!(behind(9).is_empty());
         let wakes = page(&store, &Lane::WAKE, &[], at(7), 9).unwrap();
         assert_eq!(wakes.len(), 1);
         assert!(

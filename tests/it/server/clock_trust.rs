@@ -1,14 +1,20 @@
 //! After an outage time is not trusted at once (rule 54): until a delivery has confirmed the clock and there was time to
 //! catch up.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use keyward::clock::Clock;
+use keyward::domain::action::{Action, ActionOutcome};
 use keyward::domain::adoption::Gap;
 use keyward::domain::time::Span;
 use keyward::engine::input::Input;
 use keyward::engine::record::gaps;
 use keyward::engine::write::working::Committed;
 use keyward::store::Create;
+use serde_json::json;
 
-use crate::support::shop::{NOW, Shop, bought};
+use crate::support::shop::{NOW, Shop, bought, event, session};
 use crate::support::wait::{PATIENCE, until};
 
 /// Rule 52: what the clock jumped over, and the time before a start, are kept for good.
@@ -79,5 +85,68 @@ async fn after_an_outage_stops_wait_for_a_delivery_and_for_catching_up() {
     assert!(held().is_some(), "nobody has confirmed the clock");
     shop.post(&bought("cs_1", None)).await;
     until("trust", PATIENCE, async || held().is_none().then_some(())).await;
+    shop.stop().await;
+}
+
+const DAYS_MS: i64 = 3 * 86_400_000;
+
+/// A shop whose clock is three days ahead, with a sale whose create the service put off.
+async fn put_off_ahead(set: &Arc<AtomicI64>) -> Shop {
+    set.store(DAYS_MS, Ordering::SeqCst);
+    let shop = Shop::open_by(Clock::Skewed(Arc::clone(set))).await;
+    shop.fake.switch(|f| {
+        (f.limited_pct, f.retry_after) = (100, Some("600".to_owned()));
+    });
+    // Behind the store's beginning: what began before it is looked for first.
+    let now = shop.clock.now() + Span::from_s(1);
+    let mut session = session("cs_1", Some("buyer@example.com"));
+    session["created"] = now.s().into();
+    session["metadata"] = json!({"authforge_app_id": "app_test"});
+    shop.post(&event("evt_1", "checkout.session.completed", now, session))
+        .await;
+    until("the create is put off", PATIENCE, async || {
+        create(&shop).filter(|a| a.attempts > 0 && a.due > now)
+    })
+    .await;
+    shop.fake.switch(|f| f.limited_pct = 0);
+    assert!(shop.fake.licenses().is_empty());
+    shop
+}
+
+fn create(shop: &Shop) -> Option<Action> {
+    let machine = shop.machine("stripe/cs_1")?;
+    machine.actions.into_iter().find(|a| a.act.creates())
+}
+
+async fn is_made(shop: &Shop) {
+    until("the create is carried out", PATIENCE, async || {
+        create(shop).filter(|a| a.outcome == ActionOutcome::Done)
+    })
+    .await;
+    assert_eq!(shop.fake.licenses().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_try_that_a_wrong_clock_dated_ahead_is_made_once_the_clock_is_right() {
+    let set = Arc::default();
+    let mut shop = put_off_ahead(&set).await;
+    set.store(0, Ordering::SeqCst);
+    is_made(&shop).await;
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_same_where_the_clock_was_set_right_while_nothing_ran() {
+    let set = Arc::default();
+    let mut shop = put_off_ahead(&set).await;
+    shop.running()
+        .handle
+        .submit(Input::Heartbeat)
+        .await
+        .unwrap();
+    shop.stop().await;
+    set.store(0, Ordering::SeqCst);
+    shop.start(Create::Never).await;
+    is_made(&shop).await;
     shop.stop().await;
 }

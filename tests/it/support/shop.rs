@@ -52,19 +52,23 @@ pub(crate) struct Running {
 
 impl Shop {
     pub(crate) async fn open() -> Self {
+        Self::open_by(Clock::virtual_at(NOW)).await
+    }
+
+    /// The same by another clock.
+    pub(crate) async fn open_by(clock: Clock) -> Self {
         let (stripe, base) = Stripe::start().await;
-        Self::open_at(stripe, base, "").await
+        Self::open_at(stripe, base, "", clock).await
     }
 
     /// The same where another stand-in is Stripe, with further tables.
     pub(crate) async fn open_beside(base: String, more: &'static str) -> Self {
-        Self::open_at(Stripe::default(), base, more).await
+        Self::open_at(Stripe::default(), base, more, Clock::virtual_at(NOW)).await
     }
 
-    async fn open_at(stripe: Stripe, base: String, more: &'static str) -> Self {
+    async fn open_at(stripe: Stripe, base: String, more: &'static str, clock: Clock) -> Self {
         let fake = Fake::start(Faults::default()).await;
         let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::virtual_at(NOW);
         let mut shop = Self {
             dir,
             fake,
