@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use keyward::clock::Stopwatch;
 
 use crate::load::{Load, send_all};
-use crate::measure::wait_for_a_whole_second;
+use crate::measure::{memory_at_rest, wait_for_a_whole_second};
 use crate::proc;
 use crate::purchase;
 use crate::report::{Limit, Report, figure, line, median};
@@ -39,10 +39,10 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     wait_for_a_whole_second()?;
     let mut sold = 0;
     sell(&server, &mut sold, STRETCH * STRETCHES)?;
-    let memory_before = proc::memory(server.pid())?;
+    let memory_before = memory_at_rest(&server)?;
     let at_first = sold;
     sell(&server, &mut sold, waiting - at_first)?;
-    let memory_after = proc::memory(server.pid())?;
+    let memory_after = memory_at_rest(&server)?;
     let (none, many) = in_turns((&plain, &mut sold_plain), (&server, &mut sold))?;
     drop(plain);
     ratios(report, &format!("{waiting} waiting"), &none, &many);

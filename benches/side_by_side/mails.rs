@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use keyward::clock::Stopwatch;
 
 use crate::backlog::{ratios, sell, stretches};
-use crate::measure::wait_for_a_whole_second;
+use crate::measure::{memory_at_rest, wait_for_a_whole_second};
 use crate::proc;
 use crate::report::{Limit, Report, figure, line};
 use crate::server::{Server, free_port, nap};
@@ -40,10 +40,10 @@ pub(crate) fn run(settings: &Settings, report: &mut Report) -> Result<()> {
     let mut sold = 0;
     let none = stretches(&server, &mut sold)?;
     all_made(&service, sold)?;
-    let (at_first, memory_before) = (sold, proc::memory(server.pid())?);
+    let (at_first, memory_before) = (sold, memory_at_rest(&server)?);
     sell(&server, &mut sold, waiting - at_first)?;
     all_made(&service, sold)?;
-    let memory_after = proc::memory(server.pid())?;
+    let memory_after = memory_at_rest(&server)?;
     let many = stretches(&server, &mut sold)?;
     ratios(report, &format!("{waiting} mails waiting"), &none, &many);
     let grown = (memory_after.now_mib - memory_before.now_mib) * 1024.0 * 1024.0;

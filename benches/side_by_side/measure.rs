@@ -16,6 +16,8 @@ use crate::settings::Settings;
 const BLOCK: usize = 20_000;
 /// The CPU that a server uses in this time after its last license is shown beside, so that no work hides behind it.
 const SETTLE: Duration = Duration::from_secs(2);
+/// What a load leaves in memory is given back by then: sled has it after a second, and the allocator keeps its pages for two.
+const AT_REST: Duration = Duration::from_secs(6);
 
 /// What one run showed.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +69,12 @@ pub(crate) fn wait_for_a_whole_second() -> Result<()> {
     let left = 1_000 - Clock::Wall.now().ms().rem_euclid(1_000);
     nap(Duration::from_millis(u64::try_from(left)?));
     Ok(())
+}
+
+/// What a server keeps in memory, once nothing of the load before is left there.
+pub(crate) fn memory_at_rest(server: &Server) -> Result<Memory> {
+    nap(AT_REST);
+    proc::memory(server.pid())
 }
 
 impl Bench {

@@ -128,7 +128,7 @@ fn a_renewal_goes_out_beside_what_fails() {
             devices: Devices::Count(3),
         };
         let mut fails = Action::new(case.machine.next_action(), act, 1, case.now);
-        (fails.attempts, fails.due) = (3, day(29.5));
+        (fails.attempts, fails.due) = (3, day(29.04));
         if refused {
             fails.outcome = ActionOutcome::Refused;
         }
