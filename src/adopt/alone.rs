@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::examine::Matches;
 use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
-use super::run::{LicenseList, LookError, Question};
+use super::question::{LicenseList, LookError, Question};
 use super::table::KeyTable;
 use crate::domain::adoption::{Asking, FoundLicense};
 use crate::domain::id::{AppId, LicenseKey};

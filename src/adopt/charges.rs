@@ -8,8 +8,6 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::gather::reference;
-
 /// What is kept of a charge, by Stripe's names.
 const KEPT: [&str; 11] = [
     "id",
@@ -120,6 +118,12 @@ impl ShownMoney {
 
 fn payment_of(money: &Value) -> Option<String> {
     reference(&money["charge"]).or_else(|| reference(&money["payment_intent"]))
+}
+
+/// An id, or the id of an object that was expanded.
+pub(super) fn reference(value: &Value) -> Option<String> {
+    let id = value.as_str().or_else(|| value["id"].as_str())?;
+    (!id.is_empty()).then(|| id.to_owned())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::Value;
 
 use super::backdate::{self, List};
-use super::charges::{ShownCharge, ShownMoney};
+use super::charges::{ShownCharge, ShownMoney, reference};
 use crate::domain::adoption::Metadata;
 use crate::domain::lifecycle::Kind;
 use crate::domain::time::Timestamp;
@@ -234,12 +234,6 @@ impl Gatherer {
                 .push(body_codec::pack(event.to_string().as_bytes()));
         }
     }
-}
-
-/// An id, or the id of an object that was expanded.
-pub(super) fn reference(value: &Value) -> Option<String> {
-    let id = value.as_str().or_else(|| value["id"].as_str())?;
-    (!id.is_empty()).then(|| id.to_owned())
 }
 
 fn subscription_of(invoice: &Value) -> Option<String> {

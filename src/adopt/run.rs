@@ -1,114 +1,22 @@
 //! One look at one source's shop, from the first page to the report.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::alone::{Alone, Unshown, read_doubled, read_strays};
+use super::alone::{Alone, read_doubled, read_strays};
 use super::backdate::List;
-use super::examine::{self, Candidate, Judgement, Matches, Shop};
+use super::examine::{self, Candidate, Matches, Shop};
+use super::found::{Found, Sold, StrayKey};
 use super::gather::{Gathered, Gatherer};
-use super::known::KnownShop;
-use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
+use super::licenses::{Crawl, LicenseIndex, found};
 use super::progress::{Progress, ReadPart};
+use super::question::{LookError, Question};
 use super::read::{Lists, ReadError};
 use super::so_far::ReadSoFar;
-use super::strays::{Sold, StrayKey};
 use super::table::KeyTable;
-use crate::domain::adoption::{Asking, Template};
-use crate::domain::id::{AppId, Scope, SourceName};
-use crate::domain::revision::Revisions;
 use crate::domain::time::{Span, Timestamp};
-use crate::effects::license;
 use crate::effects::license::sweep::hash;
-use crate::effects::stripe;
-use crate::effects::throttle::{Share, Throttle};
-
-/// The licenses of a shop, and how they are read.
-#[derive(Clone, Debug)]
-pub struct LicenseList {
-    /// The service.
-    pub client: license::Client,
-    /// Its pace.
-    pub throttle: Throttle,
-    /// For whom it is read: beside a server's work, at half its pace.
-    pub share: Share,
-    /// The application where a purchase names none.
-    pub app: AppId,
-}
-
-/// What is asked about a shop.
-pub struct Question<'a> {
-    /// The source.
-    pub scope: Scope,
-    /// Its account.
-    pub stripe: &'a stripe::Client,
-    /// Calls a second to Stripe at most; 0: no limit.
-    pub reads_per_s: u32,
-    /// The license service; `None`: it is this program's own, and nobody else made licenses there.
-    pub licenses: Option<LicenseList>,
-    /// Plans and policies.
-    pub revisions: &'a Revisions,
-    /// The most devices of one key.
-    pub devices_max: u32,
-    /// The vendor's own label forms.
-    pub templates: &'a [Template],
-    /// What the store knows.
-    pub known: &'a KnownShop,
-    /// What for.
-    pub asking: Asking,
-    /// Where progress is kept; `None`: nowhere.
-    pub progress: Option<&'a Path>,
-    /// A digest of the account's key, so that no other account's progress is taken up.
-    pub account: u64,
-    /// The instant.
-    pub now: Timestamp,
-}
-
-/// What a look found.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// Whose shop it is; `None` before anything was read.
-    pub source: Option<SourceName>,
-    /// What it comes to.
-    pub judged: Judgement,
-    /// Digests of keys and labels that were learnt, to be remembered.
-    pub labels: Vec<(u64, u64)>,
-    /// Licenses that the lists do not show.
-    pub unshown: Unshown,
-    /// Working keys whose label names no purchase: somebody else's matter.
-    pub unlabelled: usize,
-    /// Working keys without a purchase, before every source was looked at.
-    pub strays: Vec<StrayKey>,
-    /// What this source's lists name.
-    pub sold: Sold,
-    /// Refunds and disputes that belong to no purchase.
-    pub loose: usize,
-    /// Charges that succeeded and belong to no purchase.
-    pub loose_charges: usize,
-    /// Charges that say that money went back or is disputed, where the lists do not show it.
-    pub unlisted: Vec<String>,
-    /// Calls to Stripe and to the license service.
-    pub calls: (u64, u64),
-    /// When the first page was read: what changed since is looked at again.
-    pub began: Option<Timestamp>,
-    /// Ids of objects, each with its purchase.
-    pub names: HashMap<String, String>,
-    /// Where no license list was read: an application at AuthForge that purchases name, and how many name one.
-    pub elsewhere: Option<(String, usize)>,
-}
-
-/// Why a look came to nothing. What was read is kept: the next run goes on there.
-#[derive(Debug, thiserror::Error)]
-pub enum LookError {
-    /// At Stripe.
-    #[error(transparent)]
-    Stripe(#[from] ReadError),
-    /// At the license service.
-    #[error(transparent)]
-    Licenses(#[from] CrawlError),
-}
 
 /// Looks at a shop. The lines of `table` that name nothing here stay in it, with the reason.
 ///

@@ -1,8 +1,8 @@
 //! What became of purchases while the lists were read: a list shows what was made before the store took it in, and the store
 //! has what was made after a list was read. What changed meanwhile is judged by the next look.
 
+use super::found::Found;
 use super::known::KnownShop;
-use super::run::Found;
 use crate::domain::id::{MachineId, ObjectId, Scope};
 use crate::domain::machine::Machine;
 use crate::engine::record;

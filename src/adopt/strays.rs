@@ -3,30 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::report::ReportRow;
-use super::run::Found;
-
-/// A working key without a purchase in one source's look.
-#[derive(Clone, Debug)]
-pub struct StrayKey {
-    /// A digest of the key.
-    pub(super) key: u64,
-    /// The purchase that its label names.
-    pub(super) object: Option<String>,
-    /// Whether the source lists that purchase, as one that is not paid.
-    pub(super) is_listed: bool,
-    /// What is told of it, where its label names a purchase.
-    pub(super) row: Option<ReportRow>,
-}
-
-/// What one source's lists name.
-#[derive(Clone, Debug, Default)]
-pub struct Sold {
-    /// Digests of the keys of its purchases.
-    pub(super) keys: HashSet<u64>,
-    /// Its purchases that bought something.
-    pub(super) purchases: HashSet<String>,
-}
+use super::found::{Found, Sold, StrayKey};
 
 /// Adds the keys that no source's lists name to the reports, each once: to that of the source that lists its purchase as not
 /// paid, else to the first.
