@@ -4,6 +4,7 @@ mod print;
 mod repair;
 mod second_pass;
 mod shop;
+mod taking_in;
 mod trouble;
 
 use std::path::{Path, PathBuf};
@@ -128,9 +129,9 @@ pub(super) fn adopt(config: &Path, args: &AdoptArgs) -> Result<(), Failure> {
             ))
             .hint("look at `keyward adopt` again, and give its number"));
         }
-        shop::apply(config, &args.read, &mut found)?;
+        taking_in::apply(config, &args.read, &mut found)?;
     } else {
-        shop::left_over(config, &found)?;
+        taking_in::left_over(config, &found)?;
     }
     let mut report = joined(found);
     report.applied = args.apply;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{AuditArgs, joined, print, shop};
+use super::{AuditArgs, joined, print, taking_in};
 use crate::admin::{
     AdoptionQuery, Differing, Failure, HeldWork, Request, Response, joined as joined_work,
 };
@@ -48,7 +48,7 @@ pub(super) fn repair(
             }
         }
         if report.rows.iter().any(|r| r.repair == Some(Repair::Hear)) {
-            shop::taken_in(config, &moves)?;
+            taking_in::taken_in(config, &moves)?;
         }
         report.applied = true;
     }
