@@ -16,6 +16,7 @@ mod makers;
 mod margin;
 mod meant;
 mod noted;
+mod noted_seat;
 mod pairing;
 mod remark;
 mod repair;
@@ -38,7 +39,8 @@ pub use makers::{Made, MadeHere, made_by_another};
 pub(super) use margin::gives_margin;
 pub use margin::leave_margins;
 pub use meant::{KeyEnd, Meant, may_have_key};
-pub use noted::{NotedSeat, note_seats};
+pub use noted::note_seats;
+pub use noted_seat::NotedSeat;
 pub use remark::Remark;
 pub use repair::{Repair, Unrepaired};
 

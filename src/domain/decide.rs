@@ -5,6 +5,7 @@
 
 mod absent;
 mod ahead;
+mod finish;
 mod heard;
 mod inherited;
 mod mail;

@@ -1,6 +1,6 @@
 //! A license that was found at the license service and carries a purchase's name.
 
-use super::noted::NotedSeat;
+use super::noted_seat::NotedSeat;
 use crate::domain::action::GrantStatus;
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;

@@ -1,7 +1,7 @@
 //! Takes licenses that somebody else made over as a purchase's own, when it is adopted: one for each seat that has none.
 
 use super::found::FoundLicense;
-use super::noted::NotedSeat;
+use super::noted_seat::NotedSeat;
 use super::pairing::pair;
 use crate::domain::action::{Action, ActionOutcome, GrantStatus};
 use crate::domain::entitlement::{Entitlement, SeatDue, Want};

@@ -1,6 +1,6 @@
 //! What a sweep that did not find a license says of the attempt to make it.
 
-use super::outcome::finish;
+use super::finish::finish;
 use crate::domain::action::{Act, ActionOutcome, CreatePhase, Missing};
 use crate::domain::context::DecisionContext;
 use crate::domain::machine::Machine;

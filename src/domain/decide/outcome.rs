@@ -1,6 +1,7 @@
 //! What came of an action, as a change of its machine.
 
 use super::absent::absent;
+use super::finish::finish;
 use super::inherited::Inherited;
 use crate::domain::action::{
     Act, Action, ActionOutcome, Confirmed, CreatePhase, GrantStatus, Missing, NewLicense, Outcome,
@@ -93,28 +94,6 @@ pub fn outcome(
 fn refuse(machine: &mut Machine, index: usize, why: Option<&String>, now: Timestamp) {
     machine.actions[index].attempts += 1;
     finish(machine, index, ActionOutcome::Refused, why.cloned(), now);
-}
-
-pub(super) fn finish(
-    machine: &mut Machine,
-    index: usize,
-    outcome: ActionOutcome,
-    error: Option<String>,
-    now: Timestamp,
-) {
-    let action = &mut machine.actions[index];
-    if action.is_open() {
-        if outcome == ActionOutcome::Done {
-            action.attempts += 1;
-            if action.act.creates() {
-                // It follows from the machine and the number, and is looked for no more.
-                (action.label, action.service) = (None, None);
-            }
-        }
-        action.outcome = outcome;
-        action.at = now;
-        (action.error, action.missing, action.by_hand) = (error, None, None);
-    }
 }
 
 /// A create that may have acted is looked up before it is sent again; anything else is repeated, since it only sets what

@@ -10,7 +10,6 @@ use std::collections::BTreeSet;
 use super::grace::GraceOutcome;
 use super::paid_time::PaidTime;
 use super::role::{LicensedLine, Role};
-use super::snapshots::SPEAKS_AFTER;
 use super::subscription::{self, SubscriptionState as S, SubscriptionTrigger};
 use super::subscription_life::SubscriptionLife;
 use super::{Cause, Hears, Life, State, Transition};
@@ -21,7 +20,11 @@ use crate::domain::object::session;
 use crate::domain::object::{ItemThen, Objects, Version};
 use crate::domain::policy::{Policy, Trial};
 use crate::domain::terms::Terms;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Span, Timestamp};
+
+/// In a subscription's first minutes no snapshot speaks for a payment: its first invoice is on the way, and a key that is
+/// mailed and stopped a moment later is the worst first impression (rule 18).
+pub(in crate::domain) const SPEAKS_AFTER: Span = Span::from_minutes(10);
 
 /// The steps of one life.
 pub(super) struct Course<'o, 'f> {

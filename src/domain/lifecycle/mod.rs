@@ -25,11 +25,11 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+pub(in crate::domain) use course::SPEAKS_AFTER;
 pub use grace::{Concern, Episode, GraceOutcome, SideFailure};
 pub use paid_time::{PaidPeriod, PaidTime};
 pub use phase::Phase;
 pub use purchase::{CutLines, PurchaseLife};
-pub(in crate::domain) use snapshots::SPEAKS_AFTER;
 pub use subscription_life::{Deleted, OpenRenewal, Pause, SubscriptionLife, TrialEnding};
 
 use super::contact::Contact;

@@ -3,7 +3,7 @@
 //! A status proves no payment. Only where no paid invoice was ever heard of does a snapshot speak for one.
 
 use super::Hears;
-use super::course::Course;
+use super::course::{Course, SPEAKS_AFTER};
 use super::late::cause;
 use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use super::subscription_life::{Deleted, Pause, TrialEnding};
@@ -13,11 +13,7 @@ use crate::domain::fact::{
 use crate::domain::id::ItemKey;
 use crate::domain::object::{ItemThen, Version, session};
 use crate::domain::policy::OnPause;
-use crate::domain::time::{Span, Timestamp};
-
-/// In a subscription's first minutes no snapshot speaks for a payment: its first invoice is on the way, and a key that is
-/// mailed and stopped a moment later is the worst first impression (rule 18).
-pub(in crate::domain) const SPEAKS_AFTER: Span = Span::from_minutes(10);
+use crate::domain::time::Timestamp;
 
 impl<'f> Course<'_, 'f> {
     pub(super) fn version(&mut self, fact: &Fact, version: &Version<'f>) {

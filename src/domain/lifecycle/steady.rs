@@ -1,6 +1,6 @@
 //! Until when a subscription's fold holds: what in it depends on the instant, at which instants that turns.
 
-use super::snapshots::SPEAKS_AFTER;
+use super::course::SPEAKS_AFTER;
 use super::subscription_life::SubscriptionLife;
 use crate::domain::fact::Fact;
 use crate::domain::object::Objects;

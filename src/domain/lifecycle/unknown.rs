@@ -1,7 +1,7 @@
 //! What Stripe could tell of a subscription that no event told: the rest of a cut list, and whether a first invoice is paid.
 
 use super::course::Course;
-use super::snapshots::SPEAKS_AFTER;
+use super::course::SPEAKS_AFTER;
 use crate::domain::action::Question;
 use crate::domain::fact::{InvoiceEvent, SubscriptionStatus};
 use crate::domain::id::{InvoiceId, ItemKey};

@@ -1,6 +1,6 @@
 //! The items that are known of a snapshot whose list may be cut: what it shows, what a look-up answered, and what of the rest moved along.
 
-use super::subscription::ItemThen;
+use super::item_then::ItemThen;
 use crate::domain::fact::{Fact, FactBody, Item, Subscription as Shown, SubscriptionItems};
 use crate::domain::time::Timestamp;
 

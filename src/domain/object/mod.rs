@@ -3,6 +3,7 @@
 
 pub(crate) mod dispute;
 pub(crate) mod invoice;
+mod item_then;
 mod items;
 mod listed;
 mod payment;
@@ -14,10 +15,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use dispute::{Dispute, Disputes};
 pub use invoice::Invoice;
+pub use item_then::ItemThen;
 pub use items::{ItemHistory, PriceSince};
 pub use payment::{Payments, Returned, ReturnedByInvoice};
 pub use session::Session;
-pub use subscription::{ItemThen, Subscription, Version};
+pub use subscription::{Subscription, Version};
 
 use super::fact::{BillingReason, Bought, Fact, FactBody};
 use super::id::{InvoiceId, ItemKey, SessionId};

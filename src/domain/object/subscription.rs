@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::invoice::Invoice;
+use super::item_then::ItemThen;
 use super::items::{ItemHistory, Items};
 use super::listed::Listed;
 use super::listed::answers;
@@ -14,19 +15,6 @@ use crate::domain::fact::{
 use crate::domain::id::{InvoiceId, ItemKey};
 use crate::domain::terms::Terms;
 use crate::domain::time::Timestamp;
-
-/// An item as it was in one version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ItemThen {
-    /// Its name.
-    pub key: ItemKey,
-    /// How many units; one where it is not told.
-    pub quantity: u32,
-    /// Whether it is billed by use.
-    pub metered: bool,
-    /// Its running period.
-    pub period: Option<(Timestamp, Timestamp)>,
-}
 
 /// One snapshot.
 #[derive(Clone, Debug)]
