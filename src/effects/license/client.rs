@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use reqwest::{Method, Request};
 
-use super::send::{Sender, unsent};
+use super::send::{Sender, cannot, no_effect};
 use super::stop::SuspendBy;
 use super::wire::{self, LicensePage, LicenseUpdate};
 use super::{Abilities, Answer, License, NewLicense, Refusal, RefusalKind, Status};
@@ -347,21 +347,4 @@ fn unconfirmed(unread: Answer<License>) -> Answer<License> {
         after,
         why: format!("accepted, but not confirmed: {why}"),
     }
-}
-
-/// A change that was accepted and did not come about.
-pub(super) fn no_effect<T>(message: String) -> Answer<T> {
-    Answer::Refused(Refusal {
-        kind: RefusalKind::NoEffect,
-        status: 200,
-        code: String::new(),
-        message,
-    })
-}
-
-pub(super) fn cannot<T>(what: &str) -> Answer<T> {
-    Answer::Refused(unsent(
-        RefusalKind::CannotDo,
-        format!("this license service cannot {what}"),
-    ))
 }

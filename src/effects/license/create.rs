@@ -1,6 +1,6 @@
 //! The ways to make a license: with a key that the service makes, or with one that its customer has already.
 
-use super::client::cannot;
+use super::send::cannot;
 use super::{Answer, Client, License, NewLicense};
 use crate::domain::id::LicenseKey;
 

@@ -2,7 +2,7 @@
 //!
 //! AuthForge's documentation does not say how the number is changed; what a probe learned is in [`Abilities`](super::Abilities).
 
-use super::client::cannot;
+use super::send::cannot;
 use super::send::unsent;
 use super::wire::LicenseUpdate;
 use super::{Answer, Client, License, Refusal, RefusalKind};

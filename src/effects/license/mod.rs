@@ -12,6 +12,7 @@ pub(crate) mod choice;
 mod client;
 mod create;
 mod devices;
+mod far_end;
 mod for_life;
 pub mod lookup;
 pub mod probe;
@@ -82,7 +83,7 @@ impl Expiry {
     #[must_use]
     pub fn shows(self, wanted: Option<Timestamp>) -> bool {
         // The end that stands for none is read as none, also where it was asked for by its date.
-        let wanted = wanted.filter(|end| !for_life::is_far_end(*end));
+        let wanted = wanted.filter(|end| !far_end::is_far_end(*end));
         self.told().is_some_and(|is| same_end(is, wanted))
     }
 

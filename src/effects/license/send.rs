@@ -193,3 +193,21 @@ pub(super) const fn unsent(kind: RefusalKind, message: String) -> Refusal {
         message,
     }
 }
+
+/// A change that was accepted and did not come about.
+pub(super) fn no_effect<T>(message: String) -> Answer<T> {
+    Answer::Refused(Refusal {
+        kind: RefusalKind::NoEffect,
+        status: 200,
+        code: String::new(),
+        message,
+    })
+}
+
+/// What this service cannot do is not asked of it.
+pub(super) fn cannot<T>(what: &str) -> Answer<T> {
+    Answer::Refused(unsent(
+        RefusalKind::CannotDo,
+        format!("this license service cannot {what}"),
+    ))
+}

@@ -3,7 +3,7 @@
 //! The core says "suspend"; how is a setting, for AuthForge has no such status. Its customers then read "expired, renew"
 //! (shortened) or "revoked, contact support" (revoked).
 
-use super::client::{cannot, no_effect};
+use super::send::{cannot, no_effect};
 use super::{Answer, Client, License, Status};
 use crate::domain::action::GrantStatus;
 use crate::domain::id::LicenseKey;

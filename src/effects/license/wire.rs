@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::for_life::is_far_end;
+use super::far_end::is_far_end;
 use super::{Expiry, License, NewLicense, Status};
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;

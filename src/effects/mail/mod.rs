@@ -15,6 +15,7 @@ mod parts;
 mod render;
 mod send;
 mod smtp;
+mod sources;
 mod templates;
 mod url;
 

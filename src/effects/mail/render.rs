@@ -9,7 +9,7 @@ use minijinja::{AutoEscape, Environment, HtmlEscape, State, UndefinedBehavior};
 
 use super::letter::{Letter, one_line};
 use super::locale::{amount, long_date};
-use super::templates::{HTML, SUBJECT, Sources, TEXT};
+use super::sources::{HTML, SUBJECT, Sources, TEXT};
 
 /// How many steps a template may take. A mail with a thousand keys needs some 60,000; a loop without end is stopped here.
 const FUEL: u64 = 500_000;
