@@ -8,6 +8,7 @@ mod alerts;
 mod applications;
 mod audit;
 mod backfill;
+mod backfills;
 mod embedded_service;
 mod endpoints;
 mod guard;

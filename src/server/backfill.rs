@@ -1,15 +1,13 @@
 //! Reads Stripe's event lists: at each start, every so often, and each minute while stops wait for it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::missed::Missed;
+use super::backfills::Backfills;
 use super::parts::Parts;
 use crate::clock::pause;
-use crate::domain::attention::{Attention, Concern};
 use crate::domain::hold::{Distrust, DistrustCause};
 use crate::domain::id::{Scope, SourceName};
 use crate::domain::time::{Span, Timestamp};
@@ -27,59 +25,6 @@ const SOON: Span = Span::from_minutes(1);
 const READS_MAX: u32 = 500;
 /// Connected accounts that one round reads, those that were not read for longest: Stripe counts reads.
 const ACCOUNTS_MAX: usize = 10;
-
-/// How far the lists are known.
-#[derive(Debug)]
-pub struct Backfills {
-    scopes: Mutex<BTreeMap<Scope, ScopeState>>,
-    missed: Missed,
-}
-
-#[derive(Clone, Debug, Default)]
-struct ScopeState {
-    complete_to: Option<Timestamp>,
-    failed: Option<(Timestamp, String)>,
-}
-
-impl Backfills {
-    /// Of sources of which nothing was read yet.
-    pub(super) fn new<'a>(sources: impl Iterator<Item = &'a SourceName>) -> Self {
-        let scopes = sources.map(|source| Scope::new(source.clone(), None));
-        let scopes = scopes.map(|scope| (scope, ScopeState::default()));
-        Self {
-            scopes: Mutex::new(scopes.collect()),
-            missed: Missed::default(),
-        }
-    }
-
-    fn scopes(&self) -> MutexGuard<'_, BTreeMap<Scope, ScopeState>> {
-        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether every event that was made before an instant is known, of every source and account.
-    #[must_use]
-    pub(super) fn covers(&self, at: Timestamp) -> bool {
-        let scopes = self.scopes();
-        scopes
-            .values()
-            .all(|scope| scope.complete_to.is_some_and(|to| to >= at))
-    }
-
-    /// The lists that cannot be read, and what arrives only by them, as what waits for a person.
-    #[must_use]
-    pub fn attention(&self) -> Vec<Attention> {
-        let failed = |(scope, state): (&Scope, &ScopeState)| {
-            let (since, why) = state.failed.clone()?;
-            let scope = scope.clone();
-            Some(Attention {
-                since,
-                concern: Concern::BackfillFails { scope, why },
-            })
-        };
-        let failed: Vec<_> = self.scopes().iter().filter_map(failed).collect();
-        [failed, self.missed.attention()].concat()
-    }
-}
 
 /// Starts reading.
 pub(super) fn start(parts: &Parts) -> JoinHandle<()> {

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use std::sync::Arc;
 
 use super::StartError;
-use super::backfill::Backfills;
+use super::backfills::Backfills;
 use crate::clock::{Passed, pause};
 use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::adoption::Gap;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::backfill::Backfills;
+use super::backfills::Backfills;
 use super::endpoints::Endpoints;
 use super::opening::Opened;
 use super::quiet::Silences;
