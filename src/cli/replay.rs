@@ -16,9 +16,9 @@ use crate::domain::id::PolicyName;
 use crate::domain::revision::Revisions;
 use crate::engine::input::Rules;
 use crate::server::source_rules;
-use crate::sim::answer::StreamedReport;
 use crate::sim::history::{BadHistory, History};
 use crate::sim::replay::{PlayOptions, Replay};
+use crate::sim::streamed::StreamedReport;
 use crate::sim::world::SimulationError;
 use crate::sim::{parallel, timeline};
 

@@ -17,6 +17,7 @@ pub mod record;
 pub mod redact;
 pub mod replay;
 mod services;
+pub mod streamed;
 pub mod timeline;
 pub(crate) mod world;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::Rules;
-use keyward::sim::answer::StreamedReport;
 use keyward::sim::history::{self, History};
 use keyward::sim::replay::{PlayOptions, Replay};
+use keyward::sim::streamed::StreamedReport;
 use keyward::sim::{ReplayReport, timeline};
 
 use crate::support::replay::{self, played};
