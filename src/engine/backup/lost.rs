@@ -3,21 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use super::status::BackupStatus;
+use super::status::{BackupStatus, Lost};
 use crate::domain::time::Timestamp;
-
-/// What was in the folder and is not any more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lost {
-    /// When that was seen.
-    pub at: Timestamp,
-    /// The folder.
-    pub folder: PathBuf,
-    /// The files that the schedule had made there, the oldest first.
-    pub files: Vec<PathBuf>,
-}
 
 /// What the folder has lost by now. What was lost is over when it is there again, or when as many have been made since.
 #[must_use]

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::lost::Lost;
 use crate::domain::attention::{Attention, BackupTrouble, Concern};
 use crate::domain::time::{Span, Timestamp};
 
@@ -51,6 +50,17 @@ impl Failed {
     pub fn what(&self) -> &str {
         self.why.lines().next().unwrap_or_default()
     }
+}
+
+/// What was in the folder and is not any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lost {
+    /// When that was seen.
+    pub at: Timestamp,
+    /// The folder.
+    pub folder: PathBuf,
+    /// The files that the schedule had made there, the oldest first.
+    pub files: Vec<PathBuf>,
 }
 
 /// What is known of backups.

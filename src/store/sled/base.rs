@@ -1,9 +1,9 @@
 //! The backup that a store's log was cut behind: what the store is rebuilt from, and compared with, together with the log.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::open::MissingBackup;
 use crate::store::OpenError;
 use crate::store::backup::{Backup, BackupError, Section};
 use crate::store::log::base;
@@ -72,6 +72,35 @@ impl Unusable {
             Self::Unread { path, why } => (Some(path), unread(&why)),
         };
         MissingBackup { path, trouble }
+    }
+}
+
+/// A store whose log was cut behind a backup that cannot be used. It is whole as long as its own files are: only to make
+/// them anew would need what the log lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingBackup {
+    /// Where it should lie; `None`: that is not known any more.
+    pub path: Option<PathBuf>,
+    /// What is wrong with it, said of it.
+    pub trouble: String,
+}
+
+impl fmt::Display for MissingBackup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let trouble = &self.trouble;
+        match &self.path {
+            Some(path) => write!(
+                f,
+                "the commit log was cut behind the backup {}, and that {trouble}: put it back there. The server starts without \
+                 it, but could not rebuild the store if its files were damaged, before the next backup by schedule is made",
+                path.display()
+            ),
+            None => write!(
+                f,
+                "the commit log was cut behind a backup, and which one {trouble}: the server starts without it, but could not \
+                 rebuild the store if its files were damaged, before the next backup by schedule is made"
+            ),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::store::log::record::Link;
 use crate::store::log::scan::{Known, Log};
 use crate::store::log::{append, highwater};
 use crate::store::{OpenError, Seq, StoreFault};
-pub use options::{Create, MissingBackup, OnBroken, OpenReport, Options, Verify};
+pub use options::{Create, OnBroken, OpenReport, Options, Verify};
 
 /// How much of the log's end is read for that, about; with large batches this is fewer records.
 const VERIFY_BYTES: u64 = 32 << 20;

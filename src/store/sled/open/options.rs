@@ -1,10 +1,10 @@
 //! How a store is opened, and what was found.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::store::sled::base::MissingBackup;
 use crate::store::{Seq, StoreFault};
 
 /// Whether a store may be made where there is none.
@@ -109,33 +109,4 @@ pub struct OpenReport {
     pub seq: Seq,
     /// The backup that the log was cut behind, where a look at everything could not use it.
     pub missing_backup: Option<MissingBackup>,
-}
-
-/// A store whose log was cut behind a backup that cannot be used. It is whole as long as its own files are: only to make
-/// them anew would need what the log lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingBackup {
-    /// Where it should lie; `None`: that is not known any more.
-    pub path: Option<PathBuf>,
-    /// What is wrong with it, said of it.
-    pub trouble: String,
-}
-
-impl fmt::Display for MissingBackup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let trouble = &self.trouble;
-        match &self.path {
-            Some(path) => write!(
-                f,
-                "the commit log was cut behind the backup {}, and that {trouble}: put it back there. The server starts without \
-                 it, but could not rebuild the store if its files were damaged, before the next backup by schedule is made",
-                path.display()
-            ),
-            None => write!(
-                f,
-                "the commit log was cut behind a backup, and which one {trouble}: the server starts without it, but could not \
-                 rebuild the store if its files were damaged, before the next backup by schedule is made"
-            ),
-        }
-    }
 }
