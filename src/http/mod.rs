@@ -155,7 +155,7 @@ impl App {
 /// What is wrong with a vendor's own files of the pages.
 #[must_use]
 pub fn page_mistakes(config: &Config) -> Vec<PageMistake> {
-    web::mistakes(&web::Site::load(config), &samples::samples(config))
+    samples::mistakes(&web::Site::load(config), &samples::samples(config))
 }
 
 /// Every route.

@@ -3,7 +3,7 @@
 use super::license_words::{masked, takes_only_what_it_added};
 use super::portal;
 use super::status_text::{LicenseCard, PurchaseText};
-use super::web::{Page, Refresh, Tone, say};
+use super::web::{Page, PageMistake, Refresh, Site, Tone, say};
 use crate::config::{Config, Link};
 use crate::domain::status::PurchaseStatus;
 use crate::domain::time::Timestamp;
@@ -61,6 +61,18 @@ pub(super) fn samples(config: &Config) -> Vec<PageSample> {
         group: "Other pages",
         page: Page::message(tone, words),
     }));
+    all
+}
+
+/// What is wrong with the vendor's own files: read, and tried with each page in each language.
+pub(super) fn mistakes(site: &Site, samples: &[PageSample]) -> Vec<PageMistake> {
+    let mut all = site.mistakes().to_vec();
+    for lang in site.words().languages() {
+        let tried = samples.iter().filter_map(|s| s.page.mistake(site, lang));
+        all.extend(tried);
+    }
+    all.sort();
+    all.dedup();
     all
 }
 
@@ -199,13 +211,12 @@ mod tests {
 
     use super::super::license_words::ADDED;
     use super::*;
-    use crate::http::web::{self, Site};
 
     #[test]
     fn every_page_can_be_written_in_every_language() {
         let config = Config::for_replay();
         let site = Site::load(&config);
-        assert_eq!(web::mistakes(&site, &samples(&config)), []);
+        assert_eq!(mistakes(&site, &samples(&config)), []);
     }
 
     /// Words that no page says are found here: each stands in a template, in the code that chooses it, or is a state's own.

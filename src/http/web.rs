@@ -20,7 +20,6 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::App;
-use super::samples::PageSample;
 pub use files::PageMistake;
 pub(super) use language::{nearest, of_browser};
 pub(super) use site::{Site, prefix};
@@ -137,7 +136,7 @@ impl Page {
     }
 
     /// What a vendor's own template does wrong with it.
-    fn mistake(&self, site: &Site, lang: &str) -> Option<PageMistake> {
+    pub(super) fn mistake(&self, site: &Site, lang: &str) -> Option<PageMistake> {
         site.mistake(self.template, lang, self.written(site, lang))
     }
 
@@ -189,18 +188,6 @@ impl Page {
         }
         response
     }
-}
-
-/// What is wrong with the vendor's own files: read, and tried with each page in each language.
-pub(super) fn mistakes(site: &Site, samples: &[PageSample]) -> Vec<PageMistake> {
-    let mut all = site.mistakes().to_vec();
-    for lang in site.words().languages() {
-        let tried = samples.iter().filter_map(|s| s.page.mistake(site, lang));
-        all.extend(tried);
-    }
-    all.sort();
-    all.dedup();
-    all
 }
 
 /// `GET /assets/{name}`
