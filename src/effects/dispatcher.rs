@@ -240,7 +240,7 @@ impl Dispatcher {
         for (service, slots) in &self.slots {
             let waits_for_it = |lane: &Lane| {
                 let source = lane.source.as_ref();
-                matches!(lane.work, Work::Create | Work::License)
+                lane.work.takes_slot()
                     && source
                         .and_then(|source| self.services.license(source))
                         .is_some_and(|of| Arc::ptr_eq(of, service))
@@ -257,11 +257,14 @@ impl Dispatcher {
         now: Timestamp,
     ) -> Result<Begun, RecordError> {
         match parse_due(entry).map(|(_, due)| due) {
-            Some(Due::Of(id, Item::Create(number))) => {
+            Some(Due::Of(id, Item::Create(number) | Item::CreateAgain(number))) => {
                 self.begin_action(queues, entry, &id, (Work::Create, number), now)
             }
-            Some(Due::Of(id, Item::Action(number))) => {
+            Some(Due::Of(id, Item::Action(number) | Item::ActionAgain(number))) => {
                 self.begin_action(queues, entry, &id, (Work::License, number), now)
+            }
+            Some(Due::Of(id, Item::Look(number))) => {
+                self.begin_look(queues, entry, &id, number, now)
             }
             Some(Due::Of(id, Item::Notice(number))) => {
                 self.begin_mail(queues, entry, &id, number, now)

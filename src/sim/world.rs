@@ -224,7 +224,11 @@ impl Simulation {
                     sent: self.now,
                 }
             }
-            Item::Create(action) | Item::Action(action) => {
+            Item::Create(action)
+            | Item::CreateAgain(action)
+            | Item::Look(action)
+            | Item::Action(action)
+            | Item::ActionAgain(action) => {
                 let machine = self.machines.get(&id);
                 let found = machine.and_then(|m| m.actions.iter().find(|a| a.id == action));
                 let Some(found) = found else {

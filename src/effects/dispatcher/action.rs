@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::queues::{Entry, Exclusive, Queues};
 use super::{Begun, Dispatcher, refused};
-use crate::domain::action::{Action, ActionOutcome, CreatePhase, Outcome};
+use crate::domain::action::{Action, ActionOutcome, Outcome};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
@@ -35,7 +35,7 @@ impl Dispatcher {
         queues: &mut Queues,
         entry: &Entry,
         id: &MachineId,
-        (work, number): (Work, u32),
+        which: (Work, u32),
         now: Timestamp,
     ) -> Result<Begun, RecordError> {
         let Some(service) = self.services.license(id.source()).cloned() else {
@@ -46,6 +46,43 @@ impl Dispatcher {
         let Some(slot) = self.slots(&service).and_then(|slots| slots.take()) else {
             return Ok(Begun::Blocked);
         };
+        self.take_up(queues, (entry, id), which, (service, slot), now)
+    }
+
+    /// A look takes no slot from what is sent.
+    pub(super) fn begin_look(
+        self: &Arc<Self>,
+        queues: &mut Queues,
+        entry: &Entry,
+        id: &MachineId,
+        number: u32,
+        now: Timestamp,
+    ) -> Result<Begun, RecordError> {
+        let Some(service) = self.services.license(id.source()).cloned() else {
+            return Ok(Begun::Settled);
+        };
+        let Ok(permit) = Arc::clone(&self.looks).try_acquire_owned() else {
+            return Ok(Begun::Blocked);
+        };
+        let slot = Slot::from(permit);
+        self.take_up(
+            queues,
+            (entry, id),
+            (Work::License, number),
+            (service, slot),
+            now,
+        )
+    }
+
+    /// Begins an action that has its place, if it still stands and its service is well.
+    fn take_up(
+        self: &Arc<Self>,
+        queues: &mut Queues,
+        (entry, id): (&Entry, &MachineId),
+        (work, number): (Work, u32),
+        (service, slot): (Arc<LicenseService>, Slot),
+        now: Timestamp,
+    ) -> Result<Begun, RecordError> {
         if service.gate(work, now) != Gate::Go {
             return Ok(Begun::Blocked);
         }
@@ -63,17 +100,6 @@ impl Dispatcher {
         let Some(action) = action.filter(|_| machine.held.is_none()).cloned() else {
             service.not_sent(work, now);
             return Ok(Begun::Settled);
-        };
-        let slot = match action.phase {
-            CreatePhase::Ready => slot,
-            // Its slot goes back at once.
-            CreatePhase::Look { .. } => match Arc::clone(&self.looks).try_acquire_owned() {
-                Ok(permit) => Slot::from(permit),
-                Err(_) => {
-                    service.not_sent(work, now);
-                    return Ok(Begun::Blocked);
-                }
-            },
         };
         let license = Exclusive::License(id.clone(), action.license);
         if !queues.claim(&license, entry) {

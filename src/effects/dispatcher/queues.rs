@@ -141,14 +141,15 @@ impl Queues {
         queue.next.extend(rest);
     }
 
-    /// The entry that has been due for longest among lanes; it counts as under way until it has [`ended`](Self::ended).
+    /// The entry that goes first among lanes, by their precedence and then by when it was due; it counts as under way until it
+    /// has [`ended`](Self::ended).
     pub(super) fn begin(&mut self, lanes: impl Fn(&Lane) -> bool) -> Option<(Lane, Entry)> {
         let heads = self.lanes.iter().filter(|(lane, _)| lanes(lane));
         let heads = heads.filter_map(|(lane, queue)| {
             let first = queue.next.first()?;
-            Some((key::due_order(first)?, lane))
+            Some((lane.work.precedence(), key::due_order(first)?, lane))
         });
-        let lane = heads.min().map(|(_, lane)| lane.clone())?;
+        let lane = heads.min().map(|(.., lane)| lane.clone())?;
         let entry = self.lanes.get_mut(&lane)?.next.pop_first()?;
         self.under_way.insert(entry.clone());
         Some((lane, entry))
@@ -310,6 +311,26 @@ mod tests {
         queues.look(at(13));
         queues.look_behind(lane);
         assert_eq!(work_off(&mut table, &mut queues, at(13)), [create(12)]);
+    }
+
+    /// Its next try is due behind a thousand that were sold before it, and it is older than all that wait.
+    #[test]
+    fn what_was_tried_goes_before_what_never_was_and_looks_before_both() {
+        let entry = |s, item| key::due(at(s), &machine(7), item);
+        let (look, tried, paid) = (
+            entry(5_000, Item::Look(1)),
+            entry(4_000, Item::CreateAgain(1)),
+            entry(4_500, Item::ActionAgain(1)),
+        );
+        let mut table: BTreeSet<_> = (0..3 * PAGE).map(create).collect();
+        table.extend([look.clone(), tried.clone(), paid.clone()]);
+        let mut queues = Queues::default();
+        for entry in &table {
+            queues.look_behind(Lane::of(entry).unwrap());
+        }
+        let order = work_off(&mut table, &mut queues, at(6_000));
+        assert_eq!(order[..3], [look, tried, paid]);
+        assert!(order[3..].is_sorted() && order.len() == 3 * PAGE + 3);
     }
 
     #[test]

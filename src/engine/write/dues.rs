@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::action::{Action, ActionOutcome};
+use crate::domain::action::{Act, Action, ActionOutcome, CreatePhase};
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
@@ -25,12 +25,18 @@ pub(super) fn items(machine: &Machine) -> impl Iterator<Item = (Timestamp, Item)
 }
 
 fn item(action: &Action) -> Item {
+    // A check waits for its instant by design, however often it was made.
+    let is_check = matches!(action.act, Act::Read { .. });
+    let (id, is_tried) = (action.id, action.attempts > 0 && !is_check);
     if action.act.question().is_some() {
-        Item::LookUp(action.id)
-    } else if action.is_ready_create() {
-        Item::Create(action.id)
-    } else {
-        Item::Action(action.id)
+        return Item::LookUp(id);
+    }
+    match (action.phase, action.is_ready_create()) {
+        (CreatePhase::Look { .. }, _) => Item::Look(id),
+        (CreatePhase::Ready, true) if is_tried => Item::CreateAgain(id),
+        (CreatePhase::Ready, true) => Item::Create(id),
+        (CreatePhase::Ready, false) if is_tried => Item::ActionAgain(id),
+        (CreatePhase::Ready, false) => Item::Action(id),
     }
 }
 
@@ -56,7 +62,11 @@ pub(super) fn as_kept(machine: &Machine) -> BTreeSet<Vec<u8>> {
 /// a wake-up, as in the table.
 pub(super) fn first(machine: &Machine) -> Option<(Timestamp, Item)> {
     let order = |item: Item| match item {
-        Item::Create(n) | Item::Action(n) => (0, n),
+        Item::Create(n)
+        | Item::CreateAgain(n)
+        | Item::Look(n)
+        | Item::Action(n)
+        | Item::ActionAgain(n) => (0, n),
         Item::LookUp(n) => (1, n),
         Item::Notice(n) => (2, n),
         Item::Wake => (3, 0),

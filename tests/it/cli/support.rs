@@ -202,7 +202,11 @@ async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) 
                 continue;
             };
             match item {
-                Item::Create(action) | Item::Action(action) => {
+                Item::Create(action)
+                | Item::CreateAgain(action)
+                | Item::Look(action)
+                | Item::Action(action)
+                | Item::ActionAgain(action) => {
                     let (kept, read) = view::machine_and_version(handle.reader(), &machine)
                         .unwrap()
                         .unwrap();

@@ -38,10 +38,12 @@ pub enum Work {
 impl Work {
     const fn of(due: &Due) -> Option<Self> {
         match due {
-            Due::Of(_, Item::Create(_) | Item::Action(_)) => Some(Self::Licenses),
             Due::Of(_, Item::Notice(_)) => Some(Self::Mail),
             Due::Of(_, Item::LookUp(_)) | Due::Search(..) => Some(Self::LookUps),
-            Due::Of(_, Item::Wake) => None,
+            Due::Of(_, item) => match item.action() {
+                Some(_) => Some(Self::Licenses),
+                None => None,
+            },
         }
     }
 }
@@ -147,7 +149,10 @@ impl Round {
             return Ok(());
         };
         let is_due = at <= now;
-        let mut since = is_due.then_some(at);
+        // The key itself says of an action that it was tried: then it waits, though its next try is still to come.
+        let was_tried =
+            matches!(due, Due::Of(_, item) if item.action().is_some_and(|(_, tried)| tried));
+        let mut since = (is_due || was_tried).then_some(at.min(now));
         let source = match due {
             Due::Of(id, _) => id.source().clone(),
             Due::Search(scope, _) => scope.source().clone(),
@@ -216,17 +221,6 @@ fn pending(machine: &Machine, item: Item) -> Option<Open> {
         return None;
     }
     match item {
-        Item::Create(number) | Item::Action(number) | Item::LookUp(number) => {
-            let open = |a: &&crate::domain::action::Action| {
-                a.id == number && a.outcome == ActionOutcome::Pending
-            };
-            // A check waits for its instant by design, however often it was made.
-            let action = machine.actions.iter().find(open)?;
-            Some(Open {
-                since: action.at,
-                tried: action.attempts > 0 && !matches!(action.act, Act::Read { .. }),
-            })
-        }
         Item::Notice(number) => {
             let notice = machine
                 .notices
@@ -238,6 +232,22 @@ fn pending(machine: &Machine, item: Item) -> Option<Open> {
             })
         }
         Item::Wake => None,
+        Item::Create(number)
+        | Item::CreateAgain(number)
+        | Item::Look(number)
+        | Item::Action(number)
+        | Item::ActionAgain(number)
+        | Item::LookUp(number) => {
+            let open = |a: &&crate::domain::action::Action| {
+                a.id == number && a.outcome == ActionOutcome::Pending
+            };
+            // A check waits for its instant by design, however often it was made.
+            let action = machine.actions.iter().find(open)?;
+            Some(Open {
+                since: action.at,
+                tried: action.attempts > 0 && !matches!(action.act, Act::Read { .. }),
+            })
+        }
     }
 }
 
@@ -303,5 +313,26 @@ mod tests {
             }
         );
         assert_eq!(backlog.len(), 2);
+    }
+
+    /// It comes again within the hour, and more machines than a stretch reads are looked at before it.
+    #[test]
+    fn what_was_tried_waits_also_behind_more_mails_than_are_looked_at() {
+        let mut store = Memory::new();
+        let mut batch = Batch::new();
+        let machine = |n: u32| format!("stripe/cs_{n}").parse::<MachineId>().unwrap();
+        for n in 0..2 * u32::try_from(MACHINES_MAX).unwrap() {
+            batch.put(key::due(NOW, &machine(n), Item::Notice(1)), Vec::new());
+        }
+        let later = NOW + Span::from_minutes(50);
+        batch.put(
+            key::due(later, &machine(0), Item::CreateAgain(1)),
+            Vec::new(),
+        );
+        batch.put(key::due(later, &machine(1), Item::Create(1)), Vec::new());
+        store.commit(&batch).unwrap();
+        let (backlog, _) = counted(&store, &mut Round::default());
+        let licenses = backlog[&(SourceName::from("stripe"), Work::Licenses)];
+        assert_eq!((licenses.count, licenses.oldest), (1, Some(NOW)));
     }
 }

@@ -21,8 +21,14 @@ pub struct Lane {
 pub enum Work {
     /// `c`: licenses to be made, which need credits at the license service.
     Create = b'c',
-    /// `l`: everything else at the license service, looking for a license among it.
+    /// `d`: those of them that were tried.
+    CreateAgain = b'd',
+    /// `f`: licenses to be found. It takes no slot.
+    Look = b'f',
+    /// `l`: everything else at the license service.
     License = b'l',
+    /// `n`: that of it which was tried.
+    LicenseAgain = b'n',
     /// `m`: mails.
     Mail = b'm',
     /// `q`: questions to Stripe.
@@ -33,13 +39,37 @@ pub enum Work {
 
 impl Work {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Create,
+        Self::CreateAgain,
+        Self::Look,
         Self::License,
+        Self::LicenseAgain,
         Self::Mail,
         Self::Query,
         Self::Wake,
     ];
+
+    /// Whether it is at a license service, and takes a slot there.
+    #[must_use]
+    pub const fn takes_slot(self) -> bool {
+        match self {
+            Self::Create | Self::CreateAgain | Self::License | Self::LicenseAgain => true,
+            Self::Look | Self::Mail | Self::Query | Self::Wake => false,
+        }
+    }
+
+    /// Its place beside other lanes: the lower goes first, whenever each is due. What was tried had its turn before what never
+    /// was, and is due later only because it had to wait: behind everything else it would wait as long as all that is sold
+    /// meanwhile. Looks take nothing away from anybody.
+    #[must_use]
+    pub const fn precedence(self) -> u8 {
+        match self {
+            Self::Look => 0,
+            Self::CreateAgain | Self::LicenseAgain => 1,
+            Self::Create | Self::License | Self::Mail | Self::Query | Self::Wake => 2,
+        }
+    }
 }
 
 /// Something that is due.
@@ -56,8 +86,14 @@ pub enum Due {
 pub enum Item {
     /// A license to be made, by its action's number.
     Create(u32),
+    /// The same, tried already.
+    CreateAgain(u32),
+    /// A license to be found, by its action's number.
+    Look(u32),
     /// Any other action at the license service, by its number.
     Action(u32),
+    /// The same, tried already.
+    ActionAgain(u32),
     /// A notice, by its number.
     Notice(u32),
     /// Time alone changes something.
@@ -70,10 +106,23 @@ impl Item {
     const fn work(self) -> Work {
         match self {
             Self::Create(_) => Work::Create,
+            Self::CreateAgain(_) => Work::CreateAgain,
+            Self::Look(_) => Work::Look,
             Self::Action(_) => Work::License,
+            Self::ActionAgain(_) => Work::LicenseAgain,
             Self::Notice(_) => Work::Mail,
             Self::LookUp(_) => Work::Query,
             Self::Wake => Work::Wake,
+        }
+    }
+
+    /// The number of the action at the license service that it is, and whether it was tried.
+    #[must_use]
+    pub const fn action(self) -> Option<(u32, bool)> {
+        match self {
+            Self::Create(n) | Self::Action(n) => Some((n, false)),
+            Self::CreateAgain(n) | Self::ActionAgain(n) | Self::Look(n) => Some((n, true)),
+            Self::Notice(_) | Self::Wake | Self::LookUp(_) => None,
         }
     }
 }
@@ -135,7 +184,11 @@ pub fn due(at: Timestamp, machine: &MachineId, item: Item) -> Vec<u8> {
     push_machine(&mut key, machine);
     key.push(0);
     match item {
-        Item::Create(n) | Item::Action(n) => key.extend_from_slice(format!("a{n}").as_bytes()),
+        Item::Create(n)
+        | Item::CreateAgain(n)
+        | Item::Look(n)
+        | Item::Action(n)
+        | Item::ActionAgain(n) => key.extend_from_slice(format!("a{n}").as_bytes()),
         Item::Notice(n) => key.extend_from_slice(format!("n{n}").as_bytes()),
         Item::Wake => key.push(b'w'),
         Item::LookUp(n) => key.extend_from_slice(format!("l{n}").as_bytes()),
@@ -186,7 +239,10 @@ pub fn parse_due(key: &[u8]) -> Option<(Timestamp, Due)> {
     let number = || what.get(1..)?.parse().ok();
     let item = match (lane.work, what.as_bytes().first()?) {
         (Work::Create, b'a') => Item::Create(number()?),
+        (Work::CreateAgain, b'a') => Item::CreateAgain(number()?),
+        (Work::Look, b'a') => Item::Look(number()?),
         (Work::License, b'a') => Item::Action(number()?),
+        (Work::LicenseAgain, b'a') => Item::ActionAgain(number()?),
         (Work::Mail, b'n') => Item::Notice(number()?),
         (Work::Wake, b'w') => Item::Wake,
         (Work::Query, b'l') => Item::LookUp(number()?),

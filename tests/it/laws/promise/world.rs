@@ -279,13 +279,15 @@ impl World {
                 why: "not asked".to_owned(),
                 scope: RefusalScope::Action,
             }),
-            Item::Create(action) | Item::Action(action) => {
-                self.outcome(machine, action, |world, kept| {
-                    let found = kept.actions.iter().find(|a| a.id == action).unwrap();
-                    let may_take = look::may_take(world, kept, found);
-                    world.licenses.carry_out(found, &may_take, world.now)
-                })
-            }
+            Item::Create(action)
+            | Item::CreateAgain(action)
+            | Item::Look(action)
+            | Item::Action(action)
+            | Item::ActionAgain(action) => self.outcome(machine, action, |world, kept| {
+                let found = kept.actions.iter().find(|a| a.id == action).unwrap();
+                let may_take = look::may_take(world, kept, found);
+                world.licenses.carry_out(found, &may_take, world.now)
+            }),
         };
         self.submit(&input);
     }
