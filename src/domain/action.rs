@@ -2,6 +2,7 @@
 
 mod act;
 mod attempt;
+mod refusal;
 #[cfg(test)]
 pub(in crate::domain) mod samples;
 mod word;
@@ -12,6 +13,7 @@ use minicbor::{Decode, Encode};
 
 pub use act::{Act, NewLicense, Question, SeatId};
 pub use attempt::{Answer, Attempt};
+pub use refusal::RefusalScope;
 pub use word::{Word, WordKind};
 
 use super::by_hand::{ByHand, Task};
@@ -113,22 +115,10 @@ pub struct Action {
     /// Not `word_at`: a pause that is over, or time that is trusted again, lets go without a person's word.
     #[n(20)]
     pub let_go_at: Option<Timestamp>,
-}
-
-/// How far a refusal goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum RefusalScope {
-    /// This action alone.
-    #[n(0)]
-    Action,
-    /// What we may do there: the application or license is another account's, or the API key lacks a scope. Other actions are
-    /// likely to meet the same.
-    #[n(1)]
-    Access,
-    /// The whole service (bad key, no credits): tried again when it recovers.
-    #[n(2)]
-    Service,
+    /// When a look last found that it was not made: what was not known before that is known. Its buyer has waited since `at`
+    /// all the same.
+    #[n(21)]
+    pub missed_at: Option<Timestamp>,
 }
 
 /// What is not at the license service, as far as we know ourselves.
@@ -190,6 +180,7 @@ impl Action {
             shortens: None,
             word_at: None,
             let_go_at: None,
+            missed_at: None,
         }
     }
 
@@ -200,8 +191,15 @@ impl Action {
 
     /// Lets it go ahead now.
     pub fn let_go(&mut self, now: Timestamp) {
-        (self.outcome, self.held, self.due) = (ActionOutcome::Pending, None, now);
+        (self.outcome, self.held) = (ActionOutcome::Pending, None);
+        self.make_due(now);
         self.let_go_at = Some(now);
+    }
+
+    /// Makes it due now, in the place that it had when it was decided: what is let go together goes in the order in which it
+    /// was sold.
+    pub fn make_due(&mut self, now: Timestamp) {
+        self.due = self.at.min(now);
     }
 
     /// Since when it waits for nothing but its service: since it was decided, or let go.

@@ -169,10 +169,11 @@ pub fn is_doubtful(create: &Action, gaps: &[Gap], now: Timestamp) -> bool {
     let waits = create.act.creates()
         && create.outcome == ActionOutcome::Pending
         && create.phase == CreatePhase::Ready;
+    let known_at = create.missed_at.unwrap_or(create.at);
     waits
         && gaps
             .last()
-            .is_some_and(|gap| create.at < gap.noted || create.at > now)
+            .is_some_and(|gap| known_at < gap.noted || known_at > now)
 }
 
 /// Creates that wait and may have been sent by another copy of this store are looked for first. Those under way are looked

@@ -140,7 +140,7 @@ fn carry_out_one(action: &mut Action, order: &Order, now: Timestamp) {
             // A refusal blocks its difference; without it the difference is found anew.
             action.outcome = ActionOutcome::Superseded;
         }
-        Order::Retry if action.outcome == ActionOutcome::Pending => action.due = now,
+        Order::Retry if action.outcome == ActionOutcome::Pending => action.make_due(now),
         // What the shop's orders or the guard hold is not let go with a list of other things.
         Order::Retry if is_tried(action) => release(action, now),
         Order::Repair { author, reason, .. } if is_repaired(action) => {
@@ -246,7 +246,8 @@ fn read_all(machine: &mut Machine, now: Timestamp) {
 pub fn mail_now(machine: &mut Machine, now: Timestamp) {
     for notice in &mut machine.notices {
         if notice.status == NoticeStatus::Pending {
-            notice.due = now;
+            // In the order in which they were to be sent.
+            notice.due = notice.at.min(now);
         }
     }
 }
@@ -340,6 +341,26 @@ pub(in crate::domain) mod tests {
         };
         carry_out(&mut machine, None, &order, NOW);
         assert_eq!(machine.actions[0].outcome, ActionOutcome::Abandoned);
+    }
+
+    /// A thousand that waited are let go at once: whoever bought first is served first.
+    #[test]
+    fn what_is_tried_again_or_let_go_together_keeps_its_order() {
+        let mut machine = purchase();
+        let decided = |s| NOW + Span::from_s(s);
+        machine.actions = vec![create("si_1", 1, NOW), create("si_2", 2, NOW)];
+        machine.actions[1].id = 2;
+        for (action, at) in machine.actions.iter_mut().zip([20, 10].map(decided)) {
+            (action.at, action.due) = (at, at + Span::from_hours(1));
+        }
+        machine.actions[1].hold(Hold::Observed, decided(30));
+        machine.actions[1].let_go(decided(900));
+        carry_out(&mut machine, None, &Order::Retry, decided(900));
+        let due: Vec<Timestamp> = machine.actions.iter().map(|a| a.due).collect();
+        assert_eq!(due, [20, 10].map(decided));
+        machine.notices[0].at = decided(5);
+        mail_now(&mut machine, decided(900));
+        assert_eq!(machine.notices[0].due, decided(5));
     }
 
     #[test]

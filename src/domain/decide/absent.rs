@@ -35,8 +35,10 @@ pub(super) fn absent(
             finish(machine, index, ActionOutcome::Done, None, world.now);
             machine.actions[index].missing = Some(Missing::NoneThere);
         } else if enough {
-            // It is decided anew: what was looked for is not looked for again.
-            (action.phase, action.due, action.at) = (CreatePhase::Ready, world.now, world.now);
+            // What was looked for is not looked for again.
+            action.phase = CreatePhase::Ready;
+            action.missed_at = Some(world.now);
+            action.make_due(world.now);
             action.missing = Some(Missing::NotMade);
         } else {
             let wait = world

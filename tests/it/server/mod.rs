@@ -15,3 +15,4 @@ mod reparse;
 mod services_seen;
 mod shutdown;
 mod unread;
+mod waiting;
