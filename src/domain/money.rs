@@ -1,10 +1,10 @@
-//! Money as integer minor units with its currency. Zero-decimal currencies have no minor unit: 500 JPY is 500.
+//! Money as integer minor units with its currency. Not every currency has a hundred of them: 500 is 500 JPY and 0.500 KWD.
 
 use std::fmt;
 
 use minicbor::{Decode, Encode};
 
-/// An amount in the currency's minor unit (cents; whole yen), as Stripe gives it.
+/// An amount in the currency's minor unit (cents; whole yen; a thousandth of a dinar), as Stripe gives it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Encode, Decode)]
 pub struct Money {
     /// Minor units; negative for a credit.
@@ -21,15 +21,33 @@ const ZERO_DECIMAL: [&str; 16] = [
     "xaf", "xof", "xpf",
 ];
 
+/// Currencies of a thousand minor units at Stripe (<https://docs.stripe.com/currencies#three-decimal>).
+const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
+
+impl Money {
+    /// How many digits stand behind the point.
+    fn decimals(&self) -> u32 {
+        let currency = self.currency.to_lowercase();
+        match currency.as_str() {
+            zero if ZERO_DECIMAL.contains(&zero) => 0,
+            three if THREE_DECIMAL.contains(&three) => 3,
+            _ => 2,
+        }
+    }
+}
+
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let currency = self.currency.to_uppercase();
-        if ZERO_DECIMAL.contains(&self.currency.to_lowercase().as_str()) {
-            return write!(f, "{} {currency}", self.minor);
-        }
         let sign = if self.minor < 0 { "-" } else { "" };
         let abs = self.minor.unsigned_abs();
-        write!(f, "{sign}{}.{:02} {currency}", abs / 100, abs % 100)
+        let decimals = self.decimals();
+        if decimals == 0 {
+            return write!(f, "{sign}{abs} {currency}");
+        }
+        let unit = 10_u64.pow(decimals);
+        let width = decimals as usize;
+        write!(f, "{sign}{}.{:0width$} {currency}", abs / unit, abs % unit)
     }
 }
 
@@ -49,5 +67,8 @@ mod tests {
         assert_eq!(money(1999, "usd"), "19.99 USD");
         assert_eq!(money(-5, "eur"), "-0.05 EUR");
         assert_eq!(money(500, "jpy"), "500 JPY");
+        assert_eq!(money(-500, "jpy"), "-500 JPY");
+        assert_eq!(money(5_120, "kwd"), "5.120 KWD");
+        assert_eq!(money(-40, "BHD"), "-0.040 BHD");
     }
 }
