@@ -66,7 +66,7 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Puts names into one group, with all that was in a group with any of them. FactBody which.
+    /// Puts names into one group, with all that was in a group with any of them. Returns the group.
     pub(super) fn join(&mut self, names: &[NameDigest]) -> u32 {
         let mut joined: Option<u32> = None;
         for name in names {

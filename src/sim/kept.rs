@@ -136,7 +136,7 @@ impl Kept {
 
     /// Every group with the least name of a machine that it may begin, in the order of these.
     pub(super) fn groups(&mut self) -> Vec<(Option<Box<str>>, LineNumbers)> {
-        // KeptAs was noted of sets that have joined since is their group's.
+        // What was noted of a set that has joined others since belongs to their group.
         let mut begins: Vec<Option<Box<str>>> = vec![None; self.begins.len()];
         for (set, begin) in std::mem::take(&mut self.begins).into_iter().enumerate() {
             let Some(begin) = begin else { continue };

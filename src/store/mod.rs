@@ -156,7 +156,7 @@ pub trait Commit: Send {
     }
 }
 
-/// Whether a store takes this key. The empty key and those that begin with a zero byte are the store's own.
+/// Whether a key is the store's own, which nobody else may write: the empty one, and those that begin with a zero byte.
 fn is_reserved(key: &[u8]) -> bool {
     key.first().is_none_or(|first| *first == 0)
 }
