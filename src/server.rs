@@ -104,6 +104,11 @@ pub enum RunError {
     /// A task of ours.
     #[error("{0} ended: this is a defect")]
     Task(&'static str),
+    /// A task of ours does not end.
+    #[error(
+        "a task still holds the engine's door {DRAIN} after the order to stop: this is a defect. Nothing is lost"
+    )]
+    Hangs,
     /// Closing the store.
     #[error("the store could not be closed cleanly: {0}")]
     Close(StoreFault),
@@ -297,11 +302,11 @@ impl Server {
     }
 
     /// Runs until the stop token or until something breaks, then drains: no new deliveries, what is queued is committed,
-    /// actions under way get ten seconds, the store is closed.
+    /// actions under way get ten seconds, the store is closed. `others` ends when everybody else who holds a handle to the
+    /// engine has let it go.
     ///
     /// # Errors
     /// [`RunError`]: the process should end at once and be restarted.
-    /// `others` ends when everybody else who holds a handle to the engine has let it go.
     pub async fn run(self, others: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self {
             handle,
@@ -350,7 +355,7 @@ impl Server {
         let joined = tokio::task::spawn_blocking(move || committer.join());
         let store = tokio::select! {
             joined = joined => joined,
-            () = crate::clock::pause(DRAIN) => return Err(RunError::Task("a task that holds the engine's door never")),
+            () = crate::clock::pause(DRAIN) => return Err(RunError::Hangs),
         };
         tasks.embedded_stop.cancel();
         if let Some(embedded) = tasks.embedded {

@@ -118,6 +118,9 @@ impl From<SubmitError> for Failure {
         let hint = match error {
             SubmitError::Busy => "try again in a moment; `df` shows whether the disk is full",
             SubmitError::TooLarge => "nothing was changed; see the server's log",
+            SubmitError::Unreadable => {
+                "nothing was changed; `keyward verify` names the record, which a backup may still have whole"
+            }
             SubmitError::Stopped => "nothing was changed; see the server's log",
         };
         Self::ours(format!("the engine took nothing: {error}")).hint(hint)

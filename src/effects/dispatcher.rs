@@ -60,6 +60,8 @@ enum Begun {
     Settled,
     /// It comes again when something else has ended.
     Waits,
+    /// Its machine cannot be read: it stays as it is until the next start.
+    Left,
     /// Its lane takes nothing now.
     Blocked,
 }
@@ -119,15 +121,19 @@ impl Dispatcher {
     /// Creates that were under way when the process ended may have acted.
     async fn settle_attempts(&self) -> Result<(), RecordError> {
         for (machine, action, sent) in view::attempts(self.handle.reader())? {
-            let why = "the process ended while it was under way".to_owned();
-            let input = Input::Outcome {
-                machine,
+            let input = || Input::Outcome {
+                machine: machine.clone(),
                 action,
-                outcome: Outcome::Unknown { why },
+                outcome: Outcome::Unknown {
+                    why: "the process ended while it was under way".to_owned(),
+                },
                 sent,
             };
-            if self.handle.submit_waiting(input).await == Err(SubmitError::Stopped) {
-                break;
+            // Until it is taken: what is marked as under way is not sent, whoever asks.
+            tokio::select! {
+                // What is refused for good was told where it was refused; the next start asks again.
+                _ = self.taken(input) => {}
+                () = self.stop.cancelled() => break,
             }
         }
         Ok(())
@@ -162,8 +168,9 @@ impl Dispatcher {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ok(()),
-                changed = committed.changed() => if changed.is_err() { return Ok(()) },
+                // Rings once in a while. Behind commits, which never end in a rush, what comes due by time would not be seen.
                 () = due.notified() => self.look_behind(&mut queues)?,
+                changed = committed.changed() => if changed.is_err() { return Ok(()) },
                 Some(ended) = has_ended.recv() => self.end(&mut queues, ended)?,
             }
             // Under load commits follow one another in less than this: one round serves many of them.
@@ -228,8 +235,8 @@ impl Dispatcher {
         let now = self.handle.clock().now();
         let mut blocked: Vec<Lane> = Vec::new();
         while let Some((lane, entry)) = queues.begin(|lane| !blocked.contains(lane)) {
-            match self.begin(queues, &entry, now)? {
-                Begun::Running | Begun::Waits => {}
+            match self.begin_or_leave(queues, &entry, now)? {
+                Begun::Running | Begun::Waits | Begun::Left => {}
                 Begun::Settled => queues.ended(&entry, None),
                 Begun::Blocked => {
                     queues.put_back(entry, None);
@@ -248,6 +255,22 @@ impl Dispatcher {
             slots.set_open(service.flows_freely() && queues.is_idle(waits_for_it));
         }
         Ok(())
+    }
+
+    /// Begins an entry. One machine that cannot be read must not keep the others waiting.
+    fn begin_or_leave(
+        self: &Arc<Self>,
+        queues: &mut Queues,
+        entry: &Entry,
+        now: Timestamp,
+    ) -> Result<Begun, RecordError> {
+        match self.begin(queues, entry, now) {
+            Err(error @ RecordError::Form { .. }) => {
+                tracing::error!(%error, "what is due for a purchase is not done: its record cannot be read. See `keyward verify`; a backup may still have it whole");
+                Ok(Begun::Left)
+            }
+            begun => begun,
+        }
     }
 
     fn begin(
@@ -310,12 +333,28 @@ impl Dispatcher {
 
     /// Hands an outcome in until it is taken: it must not be lost while the process lives.
     async fn hand_in(&self, input: impl Fn() -> Input) -> Option<Receipt> {
+        let taken = self.taken(input).await;
+        if taken.is_none() {
+            self.leave().await;
+        }
+        taken
+    }
+
+    /// Leaves what is under way as it is until the next start: nothing about it can be written down, and could not after the
+    /// next try either. A person is told where it was refused; it is not done over and over.
+    async fn leave(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Submits until there is room; `None`: it is refused, which was told where it was.
+    async fn taken(&self, input: impl Fn() -> Input) -> Option<Receipt> {
         loop {
             match self.handle.submit_waiting(input()).await {
                 Ok(receipt) => return Some(receipt),
-                // A machine that has grown beyond a batch: told where it was refused, and left for a person.
-                Err(SubmitError::Stopped | SubmitError::TooLarge) => return None,
                 Err(SubmitError::Busy) => pause(FULL_WAIT).await,
+                Err(SubmitError::TooLarge | SubmitError::Unreadable | SubmitError::Stopped) => {
+                    return None;
+                }
             }
         }
     }

@@ -33,7 +33,9 @@ pub(super) async fn send(
     let rules = handle.rules();
     let folded = machine.folded(&rules.revisions, now);
     let customer = match &folded.contact.customer {
-        Some(id) => view::customer(handle.reader(), machine.id.scope(), id)?.filter(|c| !c.deleted),
+        Some(id) => view::customer(handle.reader(), machine.id.scope(), id)
+            .inspect_err(|_| mail.breaker.heard(CallResult::Unsent, now, String::new))?
+            .filter(|c| !c.deleted),
         None => None,
     };
     let email = customer.as_ref().and_then(|c| c.email.as_deref());

@@ -120,8 +120,13 @@ pub enum Input {
         /// When.
         at: Timestamp,
     },
-    /// What has waited too long for its machine is given up.
-    Forget,
+    /// A parked event that has waited too long for its machine is given up.
+    NeverLinked {
+        /// Whose event.
+        scope: Scope,
+        /// The event.
+        event: EventId,
+    },
     /// The config was loaded again: its plans and policies are in force from now on.
     Revision {
         /// The plans.

@@ -33,8 +33,8 @@ pub struct JobRun {
 pub struct ServiceReport {
     /// `authforge`, `embedded`, `mail` or `stripe`.
     pub service: &'static str,
-    /// What waits for it, for each source that uses it.
-    pub by_source: BTreeMap<SourceName, Waits>,
+    /// What waits for it, for each source that uses it; `None`: it was not counted yet, for the server has just started.
+    pub by_source: BTreeMap<SourceName, Option<Waits>>,
     /// How it fares.
     pub state: &'static str,
     /// All words for that.
@@ -69,7 +69,8 @@ struct ServiceLine {
     since: Option<Timestamp>,
     #[serde(skip_serializing_if = "String::is_empty")]
     why: String,
-    waiting: u64,
+    /// Null: not counted yet.
+    waiting: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_waiting_s: Option<i64>,
 }
@@ -79,15 +80,17 @@ impl ServiceLine {
         let waits = report
             .by_source
             .values()
-            .fold(Waits::default(), |sum, more| sum.and(*more));
+            .try_fold(Waits::default(), |sum, more| Some(sum.and((*more)?)));
         Self {
             service: report.service,
             sources: report.by_source.keys().map(ToString::to_string).collect(),
             state: report.state,
             since: report.since,
             why: report.why,
-            waiting: waits.count,
-            oldest_waiting_s: waits.oldest.map(|since| (now - since).ms().max(0) / 1000),
+            waiting: waits.map(|waits| waits.count),
+            oldest_waiting_s: waits
+                .and_then(|waits| waits.oldest)
+                .map(|since| (now - since).ms().max(0) / 1000),
         }
     }
 }

@@ -29,7 +29,7 @@ const INLINE_LEN_MAX: usize = 64 << 10;
 /// A body over the limit is still read up to this many times the limit and thrown away: a sender that is cut off in the
 /// middle of its body sees a broken connection instead of the 413.
 const DRAIN_TIMES: usize = 8;
-/// So much of a body that is no event is kept for the operator.
+/// So much of a body that is no event is handed in, where its beginning is kept for the operator.
 const EXCERPT_LEN_MAX: usize = 4 << 10;
 /// Stripe's ids have at most 255 characters (<https://docs.stripe.com/upgrades>).
 const ID_LEN_MAX: usize = 255;
@@ -230,6 +230,8 @@ async fn malformed(
 fn busy(metrics: &SourceMetrics, error: SubmitError) -> Problem {
     let code = match error {
         SubmitError::Busy => "busy",
+        // It comes again, after the repair.
+        SubmitError::Unreadable => "record_unreadable",
         SubmitError::Stopped => "stopping",
         SubmitError::TooLarge => {
             metrics.count(DeliveryResult::TooLarge);

@@ -82,14 +82,24 @@ fn is_anything_due(handle: &Handle, now: Timestamp) -> Result<bool, RecordError>
     Ok(false)
 }
 
-/// Looks at the next machines of a rolling sweep, and at those for which something is overdue.
+/// Where a job's sweeps go on in its next run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sweeps {
+    /// Over the machines, or what is due for them.
+    pub machines: Cursor,
+    /// Over the parked events.
+    pub parked: Cursor,
+}
+
+/// Looks at the next machines of a rolling sweep, and at those for which something is overdue; gives up parked events whose
+/// purchase will not come.
 ///
 /// # Errors
 /// The store's, or that the engine takes nothing now.
 pub async fn repair(
     handle: &Handle,
     notify: &Notify,
-    cursor: &mut Cursor,
+    sweeps: &mut Sweeps,
 ) -> Result<Ran, JobError> {
     let overdue = due::until(handle.reader(), handle.clock().now() - OVERDUE, REPAIR_MAX)?;
     let rang = !overdue.is_empty();
@@ -105,12 +115,19 @@ pub async fn repair(
         }
     };
     let overdue = overdue.into_iter().filter_map(of_machine);
-    let mut next = cursor.clone();
-    let swept = scan::machines(handle.reader(), &mut next, REPAIR_MAX)?;
+    let mut next = sweeps.clone();
+    let swept = scan::machines(handle.reader(), &mut next.machines, REPAIR_MAX)?;
     let machines: BTreeSet<MachineId> = swept.into_iter().chain(overdue).collect();
     let woken = wake(handle, machines).await?;
+    // rule 7
+    let now = handle.clock().now();
+    let parked = scan::never_linked(handle.reader(), now, &mut next.parked, REPAIR_MAX)?;
+    for (scope, event) in parked {
+        let input = Input::NeverLinked { scope, event };
+        handle.submit_waiting(input).await?;
+    }
     // Only now: what an error left out is looked at again.
-    *cursor = next;
+    *sweeps = next;
     Ok(Ran { woken, rang })
 }
 
@@ -220,6 +237,8 @@ async fn each(
                 tracing::warn!("something is due for a machine that does not exist")
             }
             Some(Ok(Ok(_))) => woken += 1,
+            // Told where it was refused; the others are looked at all the same.
+            Some(Ok(Err(SubmitError::TooLarge | SubmitError::Unreadable))) => {}
             Some(Ok(Err(error))) => return Err(error.into()),
             // Submitting does not panic; an aborted task means that we are being stopped.
             Some(Err(_)) => return Err(SubmitError::Stopped.into()),

@@ -22,7 +22,7 @@ use crate::engine::Handle;
 use crate::engine::backup::{Backups, Schedule};
 use crate::engine::read::counts::Counts;
 use bells::Bells;
-use jobs::{Cursor, JobError};
+use jobs::{JobError, Sweeps};
 use rhythm::Rhythm;
 use runs::{RunNews, Runs};
 use watchdog::Watchdog;
@@ -215,7 +215,7 @@ struct Worker {
 
 impl Worker {
     async fn run(&self, wake: &Notify, runs: &Runs, rhythm: &Rhythm) {
-        let mut cursor = Cursor::default();
+        let mut sweeps = Sweeps::default();
         loop {
             wake.notified().await;
             runs.began(self.job, rhythm.next_within(self.job));
@@ -227,16 +227,16 @@ impl Worker {
                     handle: self.handle.clone(),
                     notifiers: self.notifiers.clone(),
                 },
-                cursor,
+                sweeps,
             );
             work.spawn(async move { (worker.work(&mut at).await, at) });
             let error = match work.join_next().await {
                 Some(Ok((result, at))) => {
-                    cursor = at;
+                    sweeps = at;
                     result.err().map(|e| e.to_string())
                 }
                 Some(Err(error)) => {
-                    cursor = Cursor::default();
+                    sweeps = Sweeps::default();
                     Some(error.to_string())
                 }
                 None => return,
@@ -258,12 +258,12 @@ impl Worker {
         }
     }
 
-    async fn work(&self, cursor: &mut Cursor) -> Result<(), JobError> {
+    async fn work(&self, sweeps: &mut Sweeps) -> Result<(), JobError> {
         match self.job {
-            Job::Due => jobs::due(&self.handle, &self.notifiers.due, cursor)
+            Job::Due => jobs::due(&self.handle, &self.notifiers.due, &mut sweeps.machines)
                 .await
                 .map(|_| ()),
-            Job::Repair => jobs::repair(&self.handle, &self.notifiers.due, cursor)
+            Job::Repair => jobs::repair(&self.handle, &self.notifiers.due, sweeps)
                 .await
                 .map(|_| ()),
             Job::Metrics => {

@@ -156,15 +156,10 @@ async fn release(handle: &Handle) {
         let waits = |n: &Notice| n.status == NoticeStatus::Waiting;
         m.actions.iter().any(stop) || m.notices.iter().any(waits)
     };
-    let mut machines: Vec<MachineId> = Vec::new();
-    let read = view::machines(handle.reader(), |m| {
-        if held(&m) {
-            machines.push(m.id);
+    match view::ids(handle.reader(), held) {
+        Ok(machines) => wake(handle, machines).await,
+        Err(error) => {
+            tracing::error!(%error, "held stops could not be looked for; the repair sweep finds them");
         }
-        true
-    });
-    if let Err(error) = read {
-        tracing::error!(%error, "held stops could not be looked for; the repair sweep finds them");
     }
-    wake(handle, machines).await;
 }

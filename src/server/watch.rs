@@ -100,9 +100,10 @@ async fn waiting(handle: &Handle, counts: &Counts, service: &ServiceHealth) -> S
     for _ in 0..STRETCHES_MAX {
         match counts.count_backlog(handle.reader(), handle.clock().now()) {
             Ok(true) => {
+                let backlog = counts.backlog();
                 return words(
                     service.work,
-                    of(&counts.backlog(), service).values().copied(),
+                    of(backlog.as_deref(), service).into_values().flatten(),
                 );
             }
             Ok(false) => tokio::task::yield_now().await,
@@ -183,13 +184,11 @@ fn sources(service: &ServiceHealth) -> String {
         .join(",")
 }
 
-/// What waits for a service, for each source that uses it.
-fn of(backlog: &Backlog, service: &ServiceHealth) -> BTreeMap<SourceName, Waits> {
+/// What waits for a service, for each source that uses it; `None`: it was not counted yet.
+fn of(backlog: Option<&Backlog>, service: &ServiceHealth) -> BTreeMap<SourceName, Option<Waits>> {
     let waits = |source: &SourceName| {
-        backlog
-            .get(&(source.clone(), service.work))
-            .copied()
-            .unwrap_or_default()
+        let waits = backlog?.get(&(source.clone(), service.work));
+        Some(waits.copied().unwrap_or_default())
     };
     service
         .sources
@@ -203,7 +202,7 @@ pub(super) fn reports(services: &Services, counts: &Counts) -> Vec<ServiceReport
     let backlog = counts.backlog();
     let report = |service: ServiceHealth| ServiceReport {
         service: service.service,
-        by_source: of(&backlog, &service),
+        by_source: of(backlog.as_deref(), &service),
         state: service.health.condition.as_str(),
         states: &STATES,
         since: service.health.since,

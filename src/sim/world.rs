@@ -15,6 +15,7 @@ use crate::domain::notice::NoticeStatus;
 use crate::domain::standing::StandingOrders;
 use crate::domain::time::Timestamp;
 use crate::engine::input::{Input, Receipt, Rules};
+use crate::engine::read::scan::{self, Cursor};
 use crate::engine::read::view;
 use crate::engine::record::key::{self, Item};
 use crate::engine::record::{self, RecordError};
@@ -142,7 +143,11 @@ impl Simulation {
     /// The same as [`Self::end`], for whoever does not look into the store.
     pub(super) fn run_out(&mut self, until: Timestamp) -> Result<(), SimulationError> {
         self.pass(until)?;
-        self.submit(&Input::Forget).map(|_| ())
+        let parked = scan::never_linked(&self.store, self.now, &mut Cursor::default(), usize::MAX)?;
+        for (scope, event) in parked {
+            self.submit(&Input::NeverLinked { scope, event })?;
+        }
+        Ok(())
     }
 
     /// Writes the machines into the store, for whoever looks there.

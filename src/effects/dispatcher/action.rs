@@ -86,7 +86,9 @@ impl Dispatcher {
         if service.gate(work, now) != Gate::Go {
             return Ok(Begun::Blocked);
         }
-        let Some((machine, read)) = view::machine_and_version(self.handle.reader(), id)? else {
+        let read = view::machine_and_version(self.handle.reader(), id)
+            .inspect_err(|_| service.not_sent(work, now))?;
+        let Some((machine, read)) = read else {
             service.not_sent(work, now);
             return Ok(Begun::Settled);
         };
@@ -170,10 +172,15 @@ impl Dispatcher {
             service,
             slot,
         } = turn;
-        if let Some(read) = read.filter(|_| action.is_ready_create())
-            && !self.attempt(&machine, &action, read, &service).await
-        {
-            return;
+        if let Some(read) = read.filter(|_| action.is_ready_create()) {
+            match self.attempt(&machine, &action, read, &service).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_refused) => {
+                    drop(slot);
+                    return self.leave().await;
+                }
+            }
         }
         let sent = self.handle.clock().now();
         let executor = ActionExecutor {

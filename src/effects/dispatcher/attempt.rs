@@ -11,13 +11,16 @@ use crate::engine::record::key::Work;
 
 impl Dispatcher {
     /// Whether a create may be sent now. `read`: the version of the machine that it was read from.
+    ///
+    /// # Errors
+    /// When the engine refuses it for good: nothing about this machine can be written down.
     pub(super) async fn attempt(
         &self,
         machine: &Machine,
         action: &Action,
         read: Version,
         service: &LicenseService,
-    ) -> bool {
+    ) -> Result<bool, SubmitError> {
         let id = machine.id.clone();
         // Another copy of this store may have sent it, or it was decided for another license service: looked at anew, its
         // machine has it looked for first, or held.
@@ -35,13 +38,17 @@ impl Dispatcher {
         };
         let submitted = self.handle.submit_waiting(input).await;
         if submitted == Ok(Receipt::Done) && !doubtful {
-            return true;
+            return Ok(true);
         }
         service.not_sent(Work::Create, self.handle.clock().now());
-        if submitted == Err(SubmitError::Busy) {
-            // Nothing can be written: it is still due, but there is no use in asking at once.
-            pause(FULL_WAIT).await;
+        match submitted {
+            Ok(_) | Err(SubmitError::Stopped) => Ok(false),
+            Err(SubmitError::Busy) => {
+                // Nothing can be written: it is still due, but there is no use in asking at once.
+                pause(FULL_WAIT).await;
+                Ok(false)
+            }
+            Err(refused @ (SubmitError::TooLarge | SubmitError::Unreadable)) => Err(refused),
         }
-        false
     }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::queues::{Entry, Exclusive, Queues};
-use super::{Begun, Dispatcher, FULL_WAIT};
-use crate::clock::pause;
+use super::{Begun, Dispatcher};
 use crate::domain::id::MachineId;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Timestamp;
@@ -34,7 +33,7 @@ impl Dispatcher {
             return Ok(Begun::Blocked);
         }
         let not_sent = || mail.breaker.heard(CallResult::Unsent, now, String::new);
-        let machine = view::machine(self.handle.reader(), id)?;
+        let machine = view::machine(self.handle.reader(), id).inspect_err(|_| not_sent())?;
         let notice = machine.as_ref().and_then(|machine| {
             let mut notices = machine.notices.iter();
             notices.find(|n| n.id == number && n.status == NoticeStatus::Pending)
@@ -61,7 +60,8 @@ impl Dispatcher {
                 }
                 Err(error) => {
                     tracing::error!(machine.id = %id, %error, "a mail could not be written");
-                    pause(FULL_WAIT).await;
+                    drop(permit);
+                    return this.leave().await;
                 }
             }
             drop(permit);

@@ -46,7 +46,8 @@ impl Dispatcher {
         let Some(permit) = Self::ask_account(&account, now) else {
             return Ok(Begun::Blocked);
         };
-        let machine = view::machine(self.handle.reader(), id)?;
+        let not_asked = || account.breaker.heard(CallResult::Unsent, now, String::new);
+        let machine = view::machine(self.handle.reader(), id).inspect_err(|_| not_asked())?;
         let open = machine.as_ref().and_then(|machine| {
             let stands =
                 |a: &&Action| a.id == number && a.outcome == ActionOutcome::Pending && a.due <= now;
@@ -55,7 +56,7 @@ impl Dispatcher {
         let Some((question, first)) =
             open.and_then(|a| Some((a.act.question()?.clone(), a.attempts == 0)))
         else {
-            account.breaker.heard(CallResult::Unsent, now, String::new);
+            not_asked();
             return Ok(Begun::Settled);
         };
         let (this, id) = (Arc::clone(self), id.clone());
@@ -70,9 +71,11 @@ impl Dispatcher {
     fn drop_entry(self: &Arc<Self>, entry: &Entry, input: Input) -> Begun {
         let this = Arc::clone(self);
         self.spawn(self.running(entry, None), async move {
-            if this.handle.submit_waiting(input).await == Err(SubmitError::Busy) {
+            match this.handle.submit_waiting(input).await {
+                Ok(_) | Err(SubmitError::Stopped) => {}
                 // What is not taken now is due still; asking at once is of no use.
-                pause(FULL_WAIT).await;
+                Err(SubmitError::Busy) => pause(FULL_WAIT).await,
+                Err(SubmitError::TooLarge | SubmitError::Unreadable) => this.leave().await,
             }
         });
         Begun::Running

@@ -53,7 +53,7 @@ impl ActionExecutor<'_> {
     /// Gives the turn of an action back that was let through.
     async fn unsent(&self, action: &Action, looked: Result<Receipt, SubmitError>) {
         self.service.not_sent(work_of(action), self.now());
-        if looked == Err(SubmitError::Busy) {
+        if looked.is_err() {
             pause(FULL_WAIT).await;
         }
     }

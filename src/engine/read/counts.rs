@@ -6,7 +6,7 @@ pub(crate) mod census;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 
 use crate::domain::time::Timestamp;
 use crate::engine::record::RecordError;
@@ -17,7 +17,7 @@ use census::Census;
 /// The counts of a store.
 #[derive(Debug, Default)]
 pub struct Counts {
-    backlog: ArcSwap<Backlog>,
+    backlog: ArcSwapOption<Backlog>,
     census: ArcSwapOption<Census>,
     rounds: Mutex<Rounds>,
 }
@@ -30,9 +30,9 @@ struct Rounds {
 }
 
 impl Counts {
-    /// What waited when it was last counted to the end.
+    /// What waited when it was last counted to the end; `None`: not yet.
     #[must_use]
-    pub fn backlog(&self) -> Arc<Backlog> {
+    pub fn backlog(&self) -> Option<Arc<Backlog>> {
         self.backlog.load_full()
     }
 
@@ -54,7 +54,7 @@ impl Counts {
         let counted = self.rounds().backlog.stretch(reader, now)?;
         let is_over = counted.is_some();
         if let Some(backlog) = counted {
-            self.backlog.store(Arc::new(backlog));
+            self.backlog.store(Some(Arc::new(backlog)));
         }
         Ok(is_over)
     }

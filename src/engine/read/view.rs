@@ -131,20 +131,26 @@ pub fn machines(
     )
 }
 
-/// The machines of which something holds.
+/// The machines of which something holds, to be looked at anew. One that cannot be read is left out: nothing can be done for
+/// it, and `verify` tells of it.
 ///
 /// # Errors
-/// The store's, or a record that cannot be read.
+/// The store's.
 pub fn ids(
     reader: &dyn Read,
     holds: impl Fn(&Machine) -> bool,
 ) -> Result<BTreeSet<MachineId>, RecordError> {
     let mut out = BTreeSet::new();
-    machines(reader, |machine| {
-        if holds(&machine) {
-            out.insert(machine.id);
+    let all = KeyRange::prefix(&[Table::Machine as u8]);
+    walk(reader, all, |key, first| {
+        match record::whole::<Machine>(&Committed(reader), key, first) {
+            Ok(machine) if holds(&machine) => {
+                out.insert(machine.id);
+            }
+            Ok(_) | Err(RecordError::Form { .. }) => {}
+            Err(error) => return Err(error),
         }
-        true
+        Ok(true)
     })?;
     Ok(out)
 }

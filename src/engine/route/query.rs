@@ -1,6 +1,6 @@
 //! Searches: parked events whose links are asked for at Stripe. There is no machine yet that could carry the work, so a
 //! name that somebody waits for has a small record of its own, with its place among what is due. A link that is found
-//! comes in as a fact and claims what is parked (`claim.rs`), which ends the search. When the next look is due is
+//! comes in as a fact and claims what is parked (`unpark.rs`), which ends the search. When the next look is due is
 //! `domain/search.rs`.
 
 use crate::domain::action::Outcome;

@@ -202,9 +202,8 @@ impl Writer {
                     Err(RecordError::Read(error)) => return Err(self.broken_by(&error)),
                     Err(error @ RecordError::Form { .. }) => {
                         working.roll_back();
-                        // Nobody can say what this input would mean: no answer, so it comes again after the repair.
-                        tracing::error!(%error, "a stored record cannot be read; the input was not taken");
-                        let _ = job.answer.send(Err(SubmitError::Busy));
+                        tracing::error!(%error, "a stored record cannot be read; what is about it is not taken (`keyward verify` lists such records)");
+                        let _ = job.answer.send(Err(SubmitError::Unreadable));
                     }
                 }
             }

@@ -40,6 +40,9 @@ pub enum SubmitError {
     /// What it would write is more than one batch may hold.
     #[error("too large: it would write more than one batch may hold")]
     TooLarge,
+    /// A record that it is about cannot be read: nobody can say what it would mean.
+    #[error("a stored record cannot be read")]
+    Unreadable,
     /// The engine is stopping or has stopped.
     #[error("stopping")]
     Stopped,

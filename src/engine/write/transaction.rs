@@ -158,7 +158,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 body,
                 at,
             } => self.refused(source, why, body, *at),
-            Input::Forget => expire_parked::never_linked(self).map(|()| Receipt::Done),
+            Input::NeverLinked { scope, event } => expire_parked::never_linked(self, scope, event),
             Input::Revision { plans, policies } => self.revision(plans, policies),
             Input::ReadBy(binary) => Ok(reparse::note_reader(self.working, binary)),
             Input::Adopt(what) => adopting::carry_out(self, what),

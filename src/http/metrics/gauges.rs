@@ -45,6 +45,9 @@ pub(super) fn services(services: &[ServiceReport], orders: &StandingOrders, now:
                 );
             }
             gauge(SERVICE_PAUSED, &of, as_f64(paused));
+            let Some(waits) = waits else {
+                continue; // unknown is not none
+            };
             gauge(WAITING, &of, as_f64(waits.count));
             let age_s = waits
                 .oldest

@@ -10,8 +10,9 @@ use keyward::engine::read::counts::Counts;
 use keyward::engine::read::counts::backlog::{Waits, Work};
 use keyward::engine::read::view;
 use keyward::engine::record::key;
-use keyward::scheduler::jobs::{self, Cursor, Ran};
+use keyward::scheduler::jobs::{self, Cursor, Ran, Sweeps};
 use keyward::scheduler::{self, Job, Notifiers};
+use keyward::store::{Direction, KeyRange};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -55,13 +56,13 @@ async fn the_sweep_changes_nothing_where_all_is_well() {
     let server = Server::start().await;
     server.play("onetime-card").await;
     server.play("sub-checkout").await;
-    let (before, bell, mut cursor) = (
+    let (before, bell, mut sweeps) = (
         server.handle.reader().seq().unwrap(),
         Notify::new(),
-        Cursor::default(),
+        Sweeps::default(),
     );
     assert_eq!(
-        jobs::repair(&server.handle, &bell, &mut cursor)
+        jobs::repair(&server.handle, &bell, &mut sweeps)
             .await
             .unwrap()
             .woken,
@@ -72,7 +73,7 @@ async fn the_sweep_changes_nothing_where_all_is_well() {
         before,
         "what did not change is not written"
     );
-    assert_eq!(cursor, Cursor::default());
+    assert_eq!(sweeps, Sweeps::default());
     jobs::heartbeat(&server.handle).await.unwrap();
     assert!(
         server
@@ -85,13 +86,47 @@ async fn the_sweep_changes_nothing_where_all_is_well() {
     server.end().await;
 }
 
+/// Rule 7: what no purchase ever claims is ignored after 400 days, and not a day sooner.
+#[tokio::test]
+async fn what_is_never_linked_is_given_up_by_the_sweep() {
+    let server = Server::start().await;
+    server.play("refund-never-linked").await;
+    let parked = || {
+        let waiting = KeyRange::prefix(&[key::Table::Waiting as u8]);
+        let reader = server.handle.reader();
+        let found = reader.range(&waiting, Direction::Forward, 9).unwrap();
+        found.len()
+    };
+    let sweep = async || {
+        let (bell, mut sweeps) = (Notify::new(), Sweeps::default());
+        let swept = jobs::repair(&server.handle, &bell, &mut sweeps).await;
+        swept.unwrap();
+    };
+    assert_eq!(parked(), 2);
+    let played = server.clock.now();
+    server.clock.advance_to(played + Span::from_days(390));
+    sweep().await;
+    assert_eq!(parked(), 2);
+    server.clock.advance_to(played + Span::from_days(400));
+    sweep().await;
+    assert_eq!(parked(), 0);
+    let mut reasons = Vec::new();
+    view::events(server.handle.reader(), |event| {
+        reasons.extend(event.reason);
+        true
+    })
+    .unwrap();
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
+    server.end().await;
+}
+
 #[tokio::test]
 async fn what_waits_and_what_is_held_by_customers_is_counted() {
     let server = Server::start().await;
     let counts = Counts::default();
     let count = async || jobs::count(&server.handle, &counts).await.unwrap();
     count().await;
-    assert!(counts.backlog().is_empty() && counts.census().unwrap().licenses.is_empty());
+    assert!(counts.backlog().unwrap().is_empty() && counts.census().unwrap().licenses.is_empty());
     server.play("onetime-card").await;
     server
         .play_until(
@@ -104,6 +139,7 @@ async fn what_waits_and_what_is_held_by_customers_is_counted() {
     let waits = |work| {
         counts
             .backlog()
+            .unwrap()
             .get(&(source.clone(), work))
             .copied()
             .unwrap_or_default()

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use keyward::domain::time::{Span, Timestamp};
-use keyward::engine::input::Input;
 use keyward::store::Create;
 use serde_json::{Value, json};
 
@@ -63,12 +62,7 @@ async fn an_endpoint_that_was_down_for_five_days_is_made_whole() {
     shop.post(&known).await;
     stripe.add([known]);
     until_sold(&shop, &["Known".to_owned()]).await;
-    shop.running()
-        .handle
-        .submit(Input::Heartbeat)
-        .await
-        .unwrap();
-    shop.stop().await;
+    shop.stop_after_heartbeat().await;
     stripe.add(sold(NOW + Span::from_hours(1), 230, Span::from_minutes(30)));
     stripe.limit(2);
     shop.later_while_down(Span::from_days(5));

@@ -8,7 +8,6 @@ use keyward::clock::Clock;
 use keyward::domain::action::{Action, ActionOutcome};
 use keyward::domain::adoption::Gap;
 use keyward::domain::time::Span;
-use keyward::engine::input::Input;
 use keyward::engine::record::gaps;
 use keyward::engine::write::working::Committed;
 use keyward::store::Create;
@@ -25,14 +24,7 @@ async fn times_of_which_nothing_is_known_are_kept() {
     assert_eq!(kept(&shop), [], "a first start knows everything");
     let jump = Gap::between(NOW - Span::from_minutes(1), NOW);
     shop.running().handle.note_gap(jump).await.unwrap();
-    shop.running()
-        .handle
-        .submit(Input::Heartbeat)
-        .await
-        .unwrap();
-    shop.stop().await;
-    shop.later_while_down(Span::from_minutes(5));
-    shop.start(Create::Never).await;
+    shop.restart_after(Span::from_minutes(5)).await;
     assert_eq!(
         kept(&shop),
         [jump, Gap::between(NOW, NOW + Span::from_minutes(5))]
@@ -47,26 +39,12 @@ async fn after_an_outage_stops_wait_for_a_delivery_and_for_catching_up() {
         shop.running().handle.stops_held().is_none(),
         "a first start is no outage"
     );
-    shop.running()
-        .handle
-        .submit(Input::Heartbeat)
-        .await
-        .unwrap();
-    shop.stop().await;
-    shop.later_while_down(Span::from_minutes(9));
-    shop.start(Create::Never).await;
+    shop.restart_after(Span::from_minutes(9)).await;
     assert!(
         shop.running().handle.stops_held().is_none(),
         "nine minutes are none either"
     );
-    shop.running()
-        .handle
-        .submit(Input::Heartbeat)
-        .await
-        .unwrap();
-    shop.stop().await;
-    shop.later_while_down(Span::from_hours(5));
-    shop.start(Create::Never).await;
+    shop.restart_after(Span::from_hours(5)).await;
     let held = || {
         shop.running()
             .handle
@@ -139,12 +117,7 @@ async fn a_try_that_a_wrong_clock_dated_ahead_is_made_once_the_clock_is_right() 
 async fn the_same_where_the_clock_was_set_right_while_nothing_ran() {
     let set = Arc::default();
     let mut shop = put_off_ahead(&set).await;
-    shop.running()
-        .handle
-        .submit(Input::Heartbeat)
-        .await
-        .unwrap();
-    shop.stop().await;
+    shop.stop_after_heartbeat().await;
     set.store(0, Ordering::SeqCst);
     shop.start(Create::Never).await;
     is_made(&shop).await;

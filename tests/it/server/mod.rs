@@ -15,4 +15,5 @@ mod reparse;
 mod services_seen;
 mod shutdown;
 mod unread;
+mod unreadable;
 mod waiting;

@@ -32,7 +32,8 @@ async fn line(app: &TestApp, service: &str) -> Value {
 async fn until_state(app: &TestApp, service: &str, state: &str, waiting: u64) -> Value {
     let look = async || {
         let line = line(app, service).await;
-        (line["state"] == state && line["waiting"].as_u64().unwrap() >= waiting).then_some(line)
+        (line["state"] == state && line["waiting"].as_u64().is_some_and(|n| n >= waiting))
+            .then_some(line)
     };
     until(&format!("{service} is {state}"), PATIENCE, look).await
 }
@@ -304,6 +305,30 @@ async fn what_is_exported_is_what_the_table_says() {
             "{sample}"
         );
     }
+}
+
+/// Seconds after a start nothing was counted yet: that is not "nothing waits".
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_counted_yet_is_unknown() {
+    let fake = Arc::new(Fake::start(Faults::default()).await);
+    let mut setup = Setup::with(&fake);
+    // So that it stays so while the test looks.
+    setup.more = "[scheduler]\nmetrics = \"0 0 0 29 2 *\"\n".to_owned();
+    let app = TestApp::start(setup).await;
+    let line = line(&app, "authforge").await;
+    assert_eq!(
+        (&line["state"], &line["waiting"]),
+        (&"up".into(), &Value::Null)
+    );
+    let seen = samples(&app).await;
+    assert!(
+        seen.keys()
+            .any(|name| name.starts_with("keyward_service_state"))
+    );
+    assert!(
+        !seen.keys().any(|name| name.contains("waiting")),
+        "{seen:#?}"
+    );
 }
 
 /// A pause is our own order: the service's state says how it answers, and a gauge of its own that nothing is sent to it.

@@ -154,7 +154,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         | Input::Actions { .. }
         | Input::Mails { .. }
         | Input::Refused { .. }
-        | Input::Forget
+        | Input::NeverLinked { .. }
         | Input::Revision { .. }
         | Input::Gap(_)
         | Input::Mend { .. }

@@ -9,12 +9,13 @@ use keyward::domain::id::{MachineId, Scope};
 use keyward::domain::machine::Machine;
 use keyward::domain::search::Search;
 use keyward::domain::time::{Span, Timestamp};
+use keyward::engine::input::Input;
 use keyward::engine::read::view;
 use keyward::engine::route::query;
 use keyward::secret::Secret;
 use keyward::server::{self, RunError, Server};
 use keyward::sources::stripe::signature::sign;
-use keyward::store::Create;
+use keyward::store::{Batch, Commit as _, Create};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -157,6 +158,31 @@ impl Shop {
         drop(handle);
         stop.cancel();
         task.await.unwrap().unwrap_or_else(|e| panic!("{e}"));
+    }
+
+    /// Stops after a heartbeat: the next start knows until when this one lived.
+    pub(crate) async fn stop_after_heartbeat(&mut self) {
+        let handle = &self.running().handle;
+        handle.submit(Input::Heartbeat).await.unwrap();
+        self.stop().await;
+    }
+
+    /// Is down for so long, and starts again.
+    pub(crate) async fn restart_after(&mut self, span: Span) {
+        self.stop_after_heartbeat().await;
+        self.later_while_down(span);
+        self.start(Create::Never).await;
+    }
+
+    /// Writes into the store while nothing runs, past the engine.
+    pub(crate) fn write(&self, change: impl FnOnce(&mut Batch)) {
+        let opened = server::open(&self.config(self.dir.path()), Create::Never, None).unwrap();
+        let (mut writer, reader) = opened.store;
+        let mut batch = Batch::new();
+        change(&mut batch);
+        writer.commit(&batch).unwrap();
+        drop(reader);
+        writer.close().unwrap();
     }
 
     pub(crate) fn running(&self) -> &Running {

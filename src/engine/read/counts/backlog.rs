@@ -149,7 +149,8 @@ impl Round {
             return Ok(());
         };
         let is_due = at <= now;
-        // The key itself says of an action that it was tried: then it waits, though its next try is still to come.
+        // The key itself says of an action that it was tried, or is looked for: then it waits, though its next try is still
+        // to come.
         let was_tried =
             matches!(due, Due::Of(_, item) if item.action().is_some_and(|(_, tried)| tried));
         let mut since = (is_due || was_tried).then_some(at.min(now));
@@ -161,8 +162,16 @@ impl Round {
             && *machines_left > 0
         {
             *machines_left -= 1;
-            since = match view::machine(reader, id)?.and_then(|machine| pending(&machine, *item)) {
-                Some(open) if is_due || open.tried => Some(open.since),
+            let machine = match view::machine(reader, id) {
+                // What is due for it waits all the same, for its repair.
+                Err(RecordError::Form { .. }) => {
+                    self.add((source, work), since);
+                    return Ok(());
+                }
+                machine => machine?,
+            };
+            since = match machine.and_then(|machine| pending(&machine, *item)) {
+                Some(open) if is_due || was_tried || open.tried => Some(open.since),
                 // Planned for later; or done since its key was read.
                 Some(_) | None => None,
             };
@@ -170,14 +179,19 @@ impl Round {
                 self.note_oldest((source.clone(), work), since, id, *item);
             }
         }
+        self.add((source, work), since);
+        Ok(())
+    }
+
+    /// Counts one that waits since then.
+    fn add(&mut self, of: (SourceName, Work), since: Option<Timestamp>) {
         if let Some(since) = since {
-            let waits = self.sum.entry((source, work)).or_default();
+            let waits = self.sum.entry(of).or_default();
             *waits = waits.and(Waits {
                 count: 1,
                 oldest: Some(since),
             });
         }
-        Ok(())
     }
 
     fn note_oldest(
@@ -200,8 +214,11 @@ impl Round {
     fn look_at_oldest(&mut self, reader: &dyn Read) -> Result<(), RecordError> {
         let mut still = Oldest::new();
         for (of, (since, id, item)) in std::mem::take(&mut self.oldest) {
-            if view::machine(reader, &id)?.is_some_and(|machine| pending(&machine, item).is_some())
-            {
+            let waits = match view::machine(reader, &id) {
+                Err(RecordError::Form { .. }) => true,
+                machine => machine?.is_some_and(|machine| pending(&machine, item).is_some()),
+            };
+            if waits {
                 still.insert(of, (since, id, item));
             }
         }
