@@ -4,7 +4,7 @@ mod act;
 mod attempt;
 mod refusal;
 #[cfg(test)]
-pub(in crate::domain) mod samples;
+pub(crate) mod samples;
 mod word;
 
 use std::fmt;

@@ -5,7 +5,7 @@ use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
 
 /// The making of a license of so much a number for an item, decided at an instant.
-pub(in crate::domain) fn create(item: &str, license: u32, at: Timestamp) -> Action {
+pub(crate) fn create(item: &str, license: u32, at: Timestamp) -> Action {
     let new = NewLicense {
         seat: SeatId {
             item: item.into(),

@@ -18,7 +18,7 @@ pub(super) fn finish(
             action.attempts += 1;
             if action.act.creates() {
                 // It follows from the machine and the number, and is looked for no more.
-                (action.label, action.service) = (None, None);
+                (action.label, action.service, action.missed_at) = (None, None, None);
             }
         }
         action.outcome = outcome;

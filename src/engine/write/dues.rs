@@ -75,3 +75,50 @@ pub(super) fn first(machine: &Machine) -> Option<(Timestamp, Item)> {
         .filter(|_| machine.held.is_none())
         .min_by_key(|(at, item)| (*at, order(*item)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::action::samples::create;
+    use crate::domain::id::{LicenseKey, SourceName};
+    use crate::domain::lifecycle::Kind;
+    use crate::engine::record::key::{Lane, Work};
+
+    const NOW: Timestamp = Timestamp::from_s(1_767_600_000);
+
+    /// The lane of a machine's only action.
+    fn lane(change: impl FnOnce(&mut Action)) -> Work {
+        let id = "stripe/cs_1".parse().unwrap();
+        let mut machine = Machine::new(id, Kind::Payment, SourceName::from("stripe"), Some(true));
+        let mut action = create("si_1", 1, NOW);
+        change(&mut action);
+        machine.actions.push(action);
+        let dues = dues(&machine);
+        Lane::of(dues.first().unwrap()).unwrap().work
+    }
+
+    #[test]
+    fn what_was_tried_and_what_is_looked_for_have_lanes_of_their_own() {
+        let tried = |action: &mut Action| action.attempts = 1;
+        assert_eq!(lane(|_| {}), Work::Create);
+        assert_eq!(lane(tried), Work::CreateAgain);
+        let looked_for = |action: &mut Action| {
+            action.phase = CreatePhase::Look {
+                since: NOW,
+                absent: 0,
+                any_age: false,
+            };
+        };
+        assert_eq!(lane(looked_for), Work::Look);
+        let key = || LicenseKey::new("AAAA-1");
+        let revoke = Act::Revoke { key: key() };
+        assert_eq!(lane(|a| a.act = revoke.clone()), Work::License);
+        assert_eq!(
+            lane(|a| (a.act, a.attempts) = (revoke.clone(), 2)),
+            Work::LicenseAgain
+        );
+        // It waits for its instant by design, however often it was made.
+        let check = Act::Read { key: key() };
+        assert_eq!(lane(|a| (a.act, a.attempts) = (check, 2)), Work::License);
+    }
+}

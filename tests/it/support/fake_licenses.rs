@@ -68,6 +68,7 @@ struct Db {
     licenses: Vec<Kept>,
     index: HashMap<String, usize>,
     frozen_at: usize,
+    first_listed: Option<usize>,
     counters: BTreeMap<String, u64>,
 }
 
@@ -177,6 +178,11 @@ impl Fake {
         let mut db = self.shared.db();
         let at = db.index[key];
         change(&mut db.licenses[at]);
+    }
+
+    /// How many licenses it held when its list was first asked for.
+    pub fn first_listed(&self) -> Option<usize> {
+        self.shared.db().first_listed
     }
 
     /// How often each call (`POST`, `GET one`, `GET list`, `PUT revoke` …) and each fault (`fault …`) came.

@@ -91,7 +91,9 @@ impl Shared {
         }
         let youngest =
             now() - chrono::TimeDelta::milliseconds(i64::try_from(faults.list_lag_ms).unwrap());
-        let db = self.db();
+        let mut db = self.db();
+        let held = db.licenses.len();
+        db.first_listed.get_or_insert(held);
         let until = if faults.list_frozen {
             db.frozen_at
         } else {
