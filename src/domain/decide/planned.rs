@@ -115,8 +115,8 @@ pub(super) fn new_action(
         due = due.max(adoption::looks_from(machine, world.gaps, world.now));
     }
     action.due = due;
-    if hold.is_some() {
-        (action.outcome, action.held) = (ActionOutcome::Held, hold);
+    if let Some(hold) = hold {
+        action.hold(hold, world.now);
     }
     action.cleared = by_person.then_some(Cleared::Decision);
     if let Some((word, at)) = repaired.filter(|_| !by_person) {
