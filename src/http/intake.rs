@@ -97,11 +97,13 @@ async fn take(
             verify_and_read(&source, header.as_deref(), &body, received)
         })
         .await
-        .map_err(|_| {
+        .map_err(|_panicked| {
+            // A defect of ours: it comes again, and is not lost.
+            metrics.count(DeliveryResult::Busy);
             Problem::new(
-                StatusCode::BAD_REQUEST,
-                "unreadable",
-                "the body could not be read",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "defect",
+                "the body could not be read, which is a defect here; come again",
             )
         })?
     };
