@@ -2,6 +2,7 @@
 
 mod act;
 mod attempt;
+mod phase;
 mod refusal;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -13,6 +14,7 @@ use minicbor::{Decode, Encode};
 
 pub use act::{Act, NewLicense, Question, SeatId};
 pub use attempt::{Answer, Attempt};
+pub use phase::CreatePhase;
 pub use refusal::RefusalScope;
 pub use word::{Word, WordKind};
 
@@ -243,27 +245,6 @@ impl Action {
             && matches!(self.outcome, ActionOutcome::Pending)
             && matches!(self.phase, CreatePhase::Ready)
     }
-}
-
-/// Where a create stands between "never sent" and "known to exist or not".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum CreatePhase {
-    /// It may be sent.
-    #[n(0)]
-    Ready,
-    /// It may have acted: look for its label first. `absent` counts complete sweeps that did not find it.
-    #[n(1)]
-    Look {
-        /// When the attempt ended; a sweep counts only if it began later.
-        #[n(0)]
-        since: Timestamp,
-        /// Complete sweeps without it.
-        #[n(1)]
-        absent: u32,
-        /// Whether licenses of any age count (the purchase is older than this store).
-        #[n(2)]
-        any_age: bool,
-    },
 }
 
 /// A license as the service confirmed it.

@@ -186,11 +186,7 @@ pub(super) fn doubt(machine: &mut Machine, gaps: &[Gap], under_way: &[u32], now:
         .iter_mut()
         .filter(|a| is_doubtful(a, gaps, now) && !under_way.contains(&a.id))
     {
-        action.phase = CreatePhase::Look {
-            since,
-            absent: 1,
-            any_age: true,
-        };
+        action.phase = CreatePhase::look_for_others(since);
     }
 }
 

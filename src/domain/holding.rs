@@ -222,11 +222,7 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
             }
             _ if action.act.creates() && others_acted => {
                 action.let_go(world.now);
-                action.phase = CreatePhase::Look {
-                    since: world.now,
-                    absent: 1,
-                    any_age: true,
-                };
+                action.phase = CreatePhase::look_for_others(world.now);
             }
             _ if others_acted && !is_read => {
                 (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
@@ -316,11 +312,7 @@ pub fn compare(machine: &mut Machine, now: Timestamp) {
         }
         if action.act.creates() {
             (action.outcome, action.due) = (ActionOutcome::Pending, now);
-            action.phase = CreatePhase::Look {
-                since: now,
-                absent: 1,
-                any_age: true,
-            };
+            action.phase = CreatePhase::look_for_others(now);
         } else {
             read.push(action.license);
         }

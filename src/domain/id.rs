@@ -15,6 +15,15 @@ use text::Text;
 
 pub use machine::{MachineId, NoMachineId, ObjectKind, Scope};
 
+/// Stripe's ids have at most so many characters (<https://docs.stripe.com/upgrades>).
+pub const ID_LEN_MAX: usize = 255;
+
+/// Whether an id from outside can be part of a key of the store, whose parts a zero byte separates.
+#[must_use]
+pub fn fits_into_key(id: &str, len_max: usize) -> bool {
+    id.len() <= len_max && !id.contains('\0')
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*

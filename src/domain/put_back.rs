@@ -14,11 +14,7 @@ pub fn put_back(machine: &mut Machine, now: Timestamp) {
         notice.skipped = Some(Skipped::BeforeRestore);
     }
     for action in machine.actions.iter_mut().filter(|a| is_being_made(a)) {
-        action.phase = CreatePhase::Look {
-            since: now,
-            absent: 1,
-            any_age: true,
-        };
+        action.phase = CreatePhase::look_for_others(now);
     }
 }
 

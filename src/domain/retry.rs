@@ -6,6 +6,8 @@ use super::time::{Span, Timestamp};
 const FIRST: Span = Span::from_s(2);
 /// No wait is longer.
 const LONGEST: Span = Span::from_hours(1);
+/// The tries after which a wait is minutes long.
+const REFUSED_AS: u32 = 8;
 
 /// The instant of the next try. `attempts` counts those made; `jitter` is a number from 0 to 999 that spreads the load;
 /// `after` is the service's own wish, which goes before ours.
@@ -18,6 +20,13 @@ pub fn next_try(now: Timestamp, attempts: u32, jitter: u32, after: Option<Span>)
     // Between half and all of the wait, so that machines that failed together do not return together.
     let wait = full / 2 + full / 2 * i64::from(jitter % 1000) / 1000;
     now + Span::from_ms(wait).max(after.unwrap_or(Span::ZERO).min(LONGEST))
+}
+
+/// The instant of the next try where the service refuses us, which only a person can mend: from the first time on it waits as
+/// long as after so many tries in vain.
+#[must_use]
+pub fn next_try_refused(now: Timestamp, attempts: u32, jitter: u32) -> Timestamp {
+    next_try(now, attempts.max(REFUSED_AS), jitter, None)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use minicbor::{Decode, Encode};
 
 use super::action::{Outcome, RefusalScope};
 use super::fact::{Fact, Name};
-use super::retry::next_try;
+use super::retry::{next_try, next_try_refused};
 use super::time::{Span, Timestamp};
 
 /// Most links come by themselves, within seconds of what needs them.
@@ -62,7 +62,7 @@ impl Search {
                 self.attempts += 1;
                 self.error = Some(why.clone());
                 let is_again = *scope == RefusalScope::Service;
-                self.due = is_again.then(|| next_try(now, self.attempts.max(8), jitter, None));
+                self.due = is_again.then(|| next_try_refused(now, self.attempts, jitter));
             }
             Outcome::Again { after, why } => {
                 self.attempts += 1;

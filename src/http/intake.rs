@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::signals::SourceSignals;
 use crate::clock::Stopwatch;
 use crate::config::Source;
-use crate::domain::id::SourceName;
+use crate::domain::id::{ID_LEN_MAX, SourceName, fits_into_key};
 use crate::domain::no_use::NoEvent;
 use crate::domain::time::Timestamp;
 use crate::engine::SubmitError;
@@ -31,8 +31,6 @@ const INLINE_LEN_MAX: usize = 64 << 10;
 const DRAIN_TIMES: usize = 8;
 /// So much of a body that is no event is handed in, where its beginning is kept for the operator.
 const EXCERPT_LEN_MAX: usize = 4 << 10;
-/// Stripe's ids have at most 255 characters (<https://docs.stripe.com/upgrades>).
-const ID_LEN_MAX: usize = 255;
 /// The account's id stands twice in the longest key of the store; real ones have about 20 characters.
 const ACCOUNT_LEN_MAX: usize = 100;
 
@@ -187,14 +185,13 @@ fn verify_and_read(
     )
     .map_err(RejectedBody::Refused)?;
     let mut event = event::parse(&verified, received).map_err(RejectedBody::Malformed)?;
-    let fits = |id: &str, len_max: usize| id.len() <= len_max && !id.contains('\0');
-    if !fits(event.id.as_str(), ID_LEN_MAX) {
+    if !fits_into_key(event.id.as_str(), ID_LEN_MAX) {
         let len_max = u32::try_from(ID_LEN_MAX).unwrap_or(u32::MAX);
         return Err(RejectedBody::Malformed(NoEvent::UnfitId { len_max }));
     }
     if let Some(account) = event
         .account
-        .take_if(|account| !fits(account.as_str(), ACCOUNT_LEN_MAX))
+        .take_if(|account| !fits_into_key(account.as_str(), ACCOUNT_LEN_MAX))
     {
         // It has an id and a type, so it is listed; but whose it is cannot be said.
         let found = format!(

@@ -91,7 +91,7 @@ pub(super) async fn run(
     endpoints: Arc<Endpoints>,
     stop: CancellationToken,
 ) {
-    let mut known = Known::read(&handle);
+    let mut known = KnownEndpoints::read(&handle);
     known.begin(&config, &endpoints);
     // By the machine's own clock: the other one may be set back by days.
     let mut asked: Option<(Timestamp, Passed)> = None;
@@ -131,7 +131,7 @@ fn hears(signals: &Signals, endpoints: &Endpoints, source: &SourceName) -> bool 
 }
 
 /// What is kept of the endpoints for the next start, as the store has it.
-struct Known {
+struct KnownEndpoints {
     disabled: Vec<Trouble>,
     gone: Vec<Trouble>,
     /// Those that posted here, and what of that is in the store.
@@ -139,7 +139,7 @@ struct Known {
     stored: Vec<SeenEndpoint>,
 }
 
-impl Known {
+impl KnownEndpoints {
     fn read(handle: &Handle) -> Self {
         let troubles = |by| server::troubles(handle.reader(), by).unwrap_or_default();
         let seen = record::endpoints::seen(handle.reader()).unwrap_or_default();
@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn one_that_never_was_there_is_not_gone() {
         let (source, url) = (SourceName::from("stripe"), "https://buy.example.com/hook");
-        let mut known = Known {
+        let mut known = KnownEndpoints {
             disabled: Vec::new(),
             gone: Vec::new(),
             seen: Vec::new(),

@@ -12,7 +12,7 @@ use crate::domain::context::DecisionContext;
 use crate::domain::finding::{Finding, Report};
 use crate::domain::machine::{ExternalChanges, Grant, Machine};
 use crate::domain::plan::Devices;
-use crate::domain::retry::next_try;
+use crate::domain::retry::{next_try, next_try_refused};
 use crate::domain::service::{NOT_SHOWN, shows, unrounded};
 use crate::domain::service_move::ServiceKind;
 use crate::domain::time::{Span, Timestamp};
@@ -77,7 +77,7 @@ pub fn outcome(
                 let action = &mut machine.actions[index];
                 action.attempts += 1;
                 action.error = Some(why.clone());
-                action.due = next_try(world.now, action.attempts.max(8), world.jitter, None);
+                action.due = next_try_refused(world.now, action.attempts, world.jitter);
             } else {
                 refuse(machine, index, Some(why), world.now);
             }

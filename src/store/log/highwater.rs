@@ -35,7 +35,7 @@ pub(in crate::store) fn write(store: &Path, link: Link) -> io::Result<()> {
 
 /// What the file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Found {
+pub(in crate::store) enum ReadCheckpoint {
     /// There is none.
     Nothing,
     Damaged,
@@ -43,22 +43,24 @@ pub(in crate::store) enum Found {
 }
 
 /// Reads the file.
-pub(in crate::store) fn read(store: &Path) -> Result<Found, OpenError> {
+pub(in crate::store) fn read(store: &Path) -> Result<ReadCheckpoint, OpenError> {
     let path = path(store);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(ReadCheckpoint::Nothing);
+        }
         Err(error) => return Err(error).doing("reading the checkpoint", &path),
     };
     if bytes.len() != LEN
         || bytes[..8] != *MAGIC
         || crc32fast::hash(&bytes[..32]) != record::be32(&bytes[32..])
     {
-        return Ok(Found::Damaged);
+        return Ok(ReadCheckpoint::Damaged);
     }
     let mut hash = Hash::default();
     hash.copy_from_slice(&bytes[16..32]);
-    Ok(Found::Checkpoint(Link {
+    Ok(ReadCheckpoint::Checkpoint(Link {
         seq: record::be64(&bytes[8..16]),
         hash,
     }))
@@ -71,19 +73,19 @@ mod tests {
     #[test]
     fn it_comes_back_and_damage_is_noticed() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(read(dir.path()).unwrap(), Found::Nothing);
+        assert_eq!(read(dir.path()).unwrap(), ReadCheckpoint::Nothing);
         let link = Link {
             seq: 9,
             hash: [3; 16],
         };
         write(dir.path(), link).unwrap();
-        assert_eq!(read(dir.path()).unwrap(), Found::Checkpoint(link));
+        assert_eq!(read(dir.path()).unwrap(), ReadCheckpoint::Checkpoint(link));
         let mut bytes = fs::read(path(dir.path())).unwrap();
         // Whoever changes these bytes changes the format.
         let golden = "4b57484947480001000000000000000903030303030303030303030303030303c05e4826";
         assert_eq!(hex::encode(&bytes), golden);
         bytes[12] ^= 1;
         fs::write(path(dir.path()), &bytes).unwrap();
-        assert_eq!(read(dir.path()).unwrap(), Found::Damaged);
+        assert_eq!(read(dir.path()).unwrap(), ReadCheckpoint::Damaged);
     }
 }

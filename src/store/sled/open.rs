@@ -17,7 +17,7 @@ use super::verify::Mentions;
 use super::{base, disk, lock, rebuild};
 use crate::store::fault::Doing;
 use crate::store::log::append::{Appender, Resume, SEGMENT_HEAD, Segment};
-use crate::store::log::highwater::Found;
+use crate::store::log::highwater::ReadCheckpoint;
 use crate::store::log::record::Link;
 use crate::store::log::scan::{Known, Log};
 use crate::store::log::{append, highwater};
@@ -146,13 +146,17 @@ fn open_made(store: &Path, options: &Options, lock: Lock) -> Result<Opened, Open
     let mut report = OpenReport::default();
     let found = highwater::read(store)?;
     let synced = match found {
-        Found::Checkpoint(link) => link,
-        Found::Nothing | Found::Damaged => Link::default(),
+        ReadCheckpoint::Checkpoint(link) => link,
+        ReadCheckpoint::Nothing | ReadCheckpoint::Damaged => Link::default(),
     };
     let judged = match found {
-        Found::Checkpoint(_) => judge(store, options, &log, synced, &mut report)?,
-        Found::Nothing => Judged::Unsound("the checkpoint file `highwater` is missing".to_owned()),
-        Found::Damaged => Judged::Unsound("the checkpoint file `highwater` is damaged".to_owned()),
+        ReadCheckpoint::Checkpoint(_) => judge(store, options, &log, synced, &mut report)?,
+        ReadCheckpoint::Nothing => {
+            Judged::Unsound("the checkpoint file `highwater` is missing".to_owned())
+        }
+        ReadCheckpoint::Damaged => {
+            Judged::Unsound("the checkpoint file `highwater` is damaged".to_owned())
+        }
     };
     let (disk, overlay, resume, checkpoint) = match judged {
         Judged::Sound(disk, overlay, resume, replayed) => {

@@ -9,11 +9,13 @@ const DEFINED_IN_MAX: usize = 2;
 
 /// The name of the type that a line of code defines.
 fn defined(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    let line = match line.strip_prefix("pub(") {
+        Some(seen_in) => seen_in.split_once(')')?.1,
+        None => line.strip_prefix("pub ").unwrap_or(line),
+    };
     let mut words = line.trim_start().split([' ', '<', '(', ';', ':']);
-    let kind = words
-        .by_ref()
-        .find(|word| !word.is_empty() && !["pub", "crate)", "super)", "in"].contains(word))?;
-    let name = words.next()?;
+    let (kind, name) = (words.next()?, words.next()?);
     (["struct", "enum", "trait", "type", "union"].contains(&kind)).then_some(name)
 }
 
@@ -50,6 +52,7 @@ fn no_type_name_stands_in_more_than_two_files() {
 fn definitions_are_told_from_uses() {
     assert_eq!(defined("pub(crate) struct Grant {"), Some("Grant"));
     assert_eq!(defined("pub enum State<T> {"), Some("State"));
+    assert_eq!(defined("pub(in crate::engine) struct Seen;"), Some("Seen"));
     assert_eq!(defined("    type Item = u8;"), Some("Item"));
     assert_eq!(defined("let structure = 1;"), None);
 }
