@@ -75,15 +75,15 @@ pub enum Command {
     Init,
     /// Report every config error with its line and a fix.
     Check(CheckArgs),
-    /// Learn what the license service can, on a license that is thrown away.
+    /// Find out what the license service can do, on a throwaway license.
     Probe(ProbeArgs),
-    /// Print the link at which a plan is bought, and a button.
+    /// Print the link to buy a plan, and a button.
     BuyLink(BuyLinkArgs),
     /// Show all mails and pages with made-up data, in all languages, on this machine.
     Preview(PreviewArgs),
     /// Run the server.
     Serve(ServeArgs),
-    /// Have the server that runs read its config again: plans and policies from now on, and its mail templates.
+    /// Reload the running server's config: plans and policies, from now on, and mail templates.
     Reload(JsonArgs),
     /// Play bundled purchases at a real server on this machine: no account, no network.
     Demo(DemoArgs),
@@ -111,7 +111,7 @@ pub enum Command {
     Why(WhyArgs),
     /// List events and what became of them, oldest first.
     Events(EventsArgs),
-    /// List signed deliveries that were no events.
+    /// List signed deliveries that weren't events.
     Refused(ListArgs),
     /// Print the event types to enable at Stripe, and what each is for.
     StripeEvents(JsonArgs),
@@ -141,13 +141,13 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Give a license until an instant, or for life, whatever was paid.
     Grant(GrantArgs),
-    /// Give somebody who did not buy a license, and mail its key.
+    /// Issue a license to somebody who didn't buy one, and mail the key.
     Issue(IssueArgs),
     /// Extend paid time to at least this date.
     Extend(UntilArgs),
     /// Keep grace periods open until at least this date.
     Exempt(UntilArgs),
-    /// Give one customer values of the policy of their own, for what happens from now on.
+    /// Override policy values for one customer, for what happens from now on.
     Override(OverrideArgs),
     /// End the licenses of a purchase for good.
     Revoke(DecisionArgs),
@@ -173,7 +173,7 @@ pub enum Command {
     Audit(AuditArgs),
     /// Erase who a customer is from the store: addresses and names go, what was bought and paid stays.
     Erase(EraseArgs),
-    /// Make all licenses anew at the license service that the config names by now, with their keys where it takes them.
+    /// Make all licenses anew at the license service that the config now names, with their keys where it accepts them.
     MoveLicenses(MoveArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
@@ -211,7 +211,7 @@ pub struct JsonArgs {
 /// A list that can be cut.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct ListArgs {
-    /// The newest so many only.
+    /// Show only the newest so many.
     #[arg(long, value_name = "N")]
     pub limit: Option<u32>,
     /// JSON instead of text.

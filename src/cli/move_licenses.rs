@@ -1,4 +1,4 @@
-//! `move-licenses`: all licenses are made anew at the license service that the config names by now.
+//! `move-licenses`: all licenses are made anew at the license service that the config now names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

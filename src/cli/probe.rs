@@ -1,4 +1,4 @@
-//! `keyward probe`: what the license service can, learned on a license that is thrown away.
+//! `keyward probe`: what the license service can do, found out on a throwaway license.
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
