@@ -42,12 +42,13 @@ impl Dispatcher {
         }
         service.not_sent(Work::Create, self.handle.clock().now());
         match submitted {
-            Ok(_) | Err(SubmitError::Stopped) => Ok(false),
-            Err(SubmitError::Busy) => {
-                // Nothing can be written: it is still due, but there is no use in asking at once.
+            // Nothing can be written, or an attempt of which nobody could write down what came stands in the way: it is still
+            // due, but there is no use in asking at once.
+            Err(SubmitError::Busy) | Ok(Receipt::Unknown) => {
                 pause(FULL_WAIT).await;
                 Ok(false)
             }
+            Ok(_) | Err(SubmitError::Stopped) => Ok(false),
             Err(refused @ (SubmitError::TooLarge | SubmitError::Unreadable)) => Err(refused),
         }
     }
