@@ -99,13 +99,10 @@ pub(super) fn listed(found: &[impl Display]) -> String {
     list.concat() + &more
 }
 
-/// Whether keys can be mailed once more, where that is wanted: they must be there, and mail must be on.
-pub(super) fn may(context: &Context, id: MachineId, resend: bool) -> Result<MachineId, Failure> {
-    if !resend {
-        return Ok(id);
-    }
+/// Refuses where keys cannot be mailed once more: they must be there, and mail must be on.
+pub(super) fn check_can_resend(context: &Context, id: &MachineId) -> Result<(), Failure> {
     let machine =
-        view::machine(context.handle.reader(), &id)?.ok_or_else(|| no_machine(&id.to_string()))?;
+        view::machine(context.handle.reader(), id)?.ok_or_else(|| no_machine(&id.to_string()))?;
     if !machine.grants.iter().any(Grant::can_be_mailed) {
         return Err(
             Failure::input(format!("{id} has no key that could be mailed")).hint(format!(
@@ -122,7 +119,7 @@ pub(super) fn may(context: &Context, id: MachineId, resend: bool) -> Result<Mach
         return Err(Failure::input("mail is switched off")
             .hint("`transport` under [mail] in the config says how"));
     }
-    Ok(id)
+    Ok(())
 }
 
 struct Purchase {

@@ -215,11 +215,14 @@ impl Service {
             }
         }
         let resend = matches!(decision.verb, Verb::Resend { .. });
-        let find = move |context: &Context| read::resolve(context, &machine);
-        let machine = self
-            .context
-            .read(move |context| find(context).and_then(|id| read::may(context, id, resend)))
-            .await?;
+        let find = move |context: &Context| {
+            let id = read::resolve(context, &machine)?;
+            if resend {
+                read::check_can_resend(context, &id)?;
+            }
+            Ok(id)
+        };
+        let machine = self.context.read(find).await?;
         decided(&self.context, machine, (decision_id(at), decision), at).await
     }
 
