@@ -8,6 +8,7 @@ mod keys;
 mod reach;
 mod resent;
 mod skipped;
+mod stake;
 mod stops;
 
 use minicbor::{Decode, Encode};
@@ -15,6 +16,7 @@ use minicbor::{Decode, Encode};
 pub use about::{About, Part};
 pub(super) use claims::{Left, left};
 pub use skipped::Skipped;
+pub use stake::grace_keeps;
 
 use super::context::Situation;
 use super::entitlement::SeatDue;

@@ -12,7 +12,7 @@ use crate::domain::lifecycle::grace::Owed;
 use crate::domain::lifecycle::{Folded, Life, PaidTime, PurchaseLife, SubscriptionLife};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::money::Money;
-use crate::domain::notice::{About, MailReason, Notice, NoticeKind};
+use crate::domain::notice::{About, MailReason, Notice, NoticeKind, grace_keeps};
 use crate::domain::plan::{Devices, Plan};
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::time::Timestamp;
@@ -62,7 +62,8 @@ pub(super) async fn send(
         customer.as_ref(),
         &to,
     );
-    of_notice(&mut letter, services, &rules, machine, (notice, now));
+    let purchase = (machine, &folded);
+    of_notice(&mut letter, (services, &rules), purchase, (notice, now));
     let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
@@ -159,11 +160,14 @@ fn letter(
 /// What only some kinds of notice say.
 fn of_notice(
     letter: &mut Letter,
-    services: &Services,
-    rules: &Rules,
-    machine: &Machine,
+    (services, rules): (&Services, &Rules),
+    (machine, folded): (&Machine, &Folded),
     (notice, now): (&Notice, Timestamp),
 ) {
+    let due = view::seats(machine, rules, now);
+    if !grace_keeps(&notice.about, (folded, &due), now) {
+        letter.grace_end = None;
+    }
     if notice.kind == NoticeKind::Expiring {
         letter.buy_url = buy_url(services, rules, machine, notice);
     }

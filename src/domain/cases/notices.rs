@@ -1,8 +1,9 @@
 //! Mails (rules 40 to 43) and acts (47).
 
 use super::*;
-use crate::domain::notice::Skipped;
-use crate::domain::policy::DunningMail;
+use crate::domain::entitlement::entitlement;
+use crate::domain::notice::{About, Skipped, grace_keeps};
+use crate::domain::policy::{AtGraceEnd, DunningMail};
 
 fn failing(change: impl FnOnce(&mut Policy)) -> Case {
     let mut case = Case::subscription(change);
@@ -181,4 +182,95 @@ fn the_charge_s_address_is_the_last_resort() {
             session(PaymentStatus::Paid),
         )
         .mailed_to(&["grace@example.com"]);
+}
+
+/// Whether a mail about the failed renewal may promise that a license works until the grace's end.
+fn keeps(case: &Case) -> bool {
+    let revisions = case.rules();
+    let folded = case.machine.folded(&revisions, case.now);
+    let added = &case.machine.extensions;
+    let due = entitlement(&folded, added, &revisions, case.now, u32::MAX);
+    grace_keeps(&About::Invoice("in_2".into()), (&folded, &due), case.now)
+}
+
+/// Rule 42: no mail says of a license that works for longer than the grace that it stops with it; when it does stop, that is
+/// told. Where no payment changes what a person said, nothing is.
+#[test]
+fn a_failed_payment_stops_no_license_that_was_granted_for_longer() {
+    let mut longer = failing(|_| {});
+    longer.on(31.0);
+    assert!(keeps(&longer));
+    let until = Some(day(70.0));
+    longer.decide(32.0, Verb::Grant { until });
+    assert!(!keeps(&longer));
+    longer
+        .on(69.0)
+        .is("lapsed: live 70")
+        .mails("license_issued 0, payment_failed 30.01");
+    longer
+        .on(72.0)
+        .is("lapsed: suspended")
+        .mails("license_issued 0, payment_failed 30.01, suspended 70.01");
+    longer.paid(75.0, "in_2", 30.0, 60.0);
+    longer
+        .paid(75.0, "in_3", 60.0, 90.0)
+        .mails("license_issued 0, payment_failed 30.01, suspended 70.01, restored 75");
+    // A grant that the grace outlives changes none of its mails.
+    let mut shorter = failing(|_| {});
+    let until = Some(day(40.0));
+    shorter.decide(32.0, Verb::Grant { until }).on(50.0).mails(
+        "license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01",
+    );
+    for said in [Verb::Grant { until: None }, Verb::Revoke] {
+        let mut case = Case::subscription(|_| {});
+        case.paid(0.0, "in_1", 0.0, 30.0)
+            .decide(10.0, said)
+            .failed(30.0, "in_2", 30.0, 60.0)
+            .on(60.0)
+            .mails("license_issued 0");
+    }
+}
+
+/// Rule 42: a license that a refund or a dispute stopped works until no grace's end, and does not stop with it again. That the
+/// payment failed is told all the same: once it is paid, there is a live license.
+#[test]
+fn what_had_stopped_before_a_failure_is_not_told_to_stop() {
+    let mut refunded = Case::subscription(|_| {});
+    refunded
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .told(10.0, "refund.created", refund("re_1", "in_1", 29))
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .on(31.0);
+    assert!(!keeps(&refunded));
+    refunded
+        .on(50.0)
+        .mails("license_issued 0, refunded 10.01, payment_failed 30.01");
+    refunded
+        .paid(51.0, "in_2", 30.0, 60.0)
+        .is("active: live 63")
+        .mails("license_issued 0, refunded 10.01, payment_failed 30.01, restored 51");
+    let mut for_good = Case::subscription(|p| p.at_grace_end = AtGraceEnd::Revoke);
+    for_good
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .told(10.0, "refund.created", refund("re_1", "in_1", 29))
+        .failed(30.0, "in_2", 30.0, 60.0)
+        .on(50.0)
+        .mails("license_issued 0, refunded 10.01, payment_failed 30.01");
+    let disputed = |verdict| {
+        let mut case = Case::subscription(|_| {});
+        let dispute = |status| dispute("dp_1", "in_1", status);
+        case.paid(0.0, "in_1", 0.0, 30.0)
+            .told(10.0, "charge.dispute.created", dispute(DisputeStatus::Open))
+            .failed(30.0, "in_2", 30.0, 60.0)
+            .on(50.0)
+            .mails("license_issued 0, disputed 10.01, payment_failed 30.01");
+        case.told(52.0, "charge.dispute.closed", dispute(verdict))
+            .on(60.0);
+        case
+    };
+    disputed(DisputeStatus::Lost).mails("license_issued 0, disputed 10.01, payment_failed 30.01");
+    // What lapsed meanwhile is stopped by that from then on.
+    disputed(DisputeStatus::Won)
+        .is("lapsed: suspended")
+        .mails("license_issued 0, disputed 10.01, payment_failed 30.01, suspended 52");
 }

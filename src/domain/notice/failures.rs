@@ -1,5 +1,6 @@
 //! Failed payments: the reminders of a grace, its end, failures that start none, and trials that end soon.
 
+use super::stake::{self, Stake};
 use super::{About, DueNotice, NoticeKind, Part, Skipped};
 use crate::domain::context::Situation;
 use crate::domain::entitlement::Why;
@@ -15,14 +16,14 @@ impl Situation<'_> {
         episode: &Episode,
         out: &mut Vec<DueNotice>,
     ) {
-        // rule 55: what no license depends on is no alarm.
-        if self.is_paid_by_others(episode.ends) {
+        let stake = stake::of(episode, (self.folded, self.due), self.now);
+        if stake == Stake::Nothing {
             return;
         }
         let delay = episode.policy.notice_delay;
         let learned = episode.learned.max(episode.started);
         if episode.policy.dunning_mail == DunningMail::Keyward {
-            self.reminders(episode, learned, out);
+            self.reminders((episode, stake), learned, out);
         }
         let Some(lapsed) = episode.lapsed else { return };
         let ended = matches!(episode.outcome, GraceOutcome::Ended(_))
@@ -38,7 +39,13 @@ impl Situation<'_> {
         let told = [NoticeKind::Suspended, NoticeKind::Ended]
             .into_iter()
             .find(|k| self.sent(*k, &about));
-        let due = lapsed.max(learned) + delay;
+        // rule 42: what stopped for another reason, or works on, has not stopped for this.
+        if stake == Stake::Later && told.is_none() {
+            return;
+        }
+        let granted = self.folded.decided.grant.flatten();
+        let granted = granted.filter(|until| *until <= self.now);
+        let due = lapsed.max(learned).max(granted.unwrap_or(lapsed)) + delay;
         let mut call = DueNotice::new(told.unwrap_or(kind), about, due).of(lapsed);
         let stopped = self.due.seats.iter().any(|seat| seat.why == Why::Lapsed);
         // Rule 42: what was paid before it was told says nothing; an end that follows an end is still told, once.
@@ -52,7 +59,12 @@ impl Situation<'_> {
 
     /// The reminders of a grace period: of those that came due while nobody could send, the latest speaks for all
     /// (rule 41).
-    fn reminders(&self, episode: &Episode, learned: Timestamp, out: &mut Vec<DueNotice>) {
+    fn reminders(
+        &self,
+        (episode, stake): (&Episode, Stake),
+        learned: Timestamp,
+        out: &mut Vec<DueNotice>,
+    ) {
         let delay = episode.policy.notice_delay;
         let over = match episode.outcome {
             GraceOutcome::Open => episode.lapsed,
@@ -106,6 +118,9 @@ impl Situation<'_> {
                 call.skip = Some(Skipped::LaterReminder);
             } else if over.is_some() {
                 call.skip = Some(Skipped::Settled);
+            } else if stake == Stake::Later && call.kind == NoticeKind::GraceEnding {
+                // That the payment failed is so, whatever the license is; that it ends with the grace is not.
+                call.skip = Some(Skipped::NoLicense);
             }
         }
         calls.retain(|(nominal, _)| over.is_none_or(|over| *nominal < over));
