@@ -168,6 +168,9 @@ fn of_notice(
     if !grace_keeps(&notice.about, (folded, &due), now) {
         letter.grace_end = None;
     }
+    if notice.kind == NoticeKind::Refunded {
+        letter.amount = notice.money_back(&folded.life).map(Money::to_string);
+    }
     if notice.kind == NoticeKind::Expiring {
         letter.buy_url = buy_url(services, rules, machine, notice);
     }

@@ -1,6 +1,7 @@
 //! Money back (rules 36 to 39).
 
 use super::*;
+use crate::domain::notice::NoticeKind;
 use crate::domain::policy::{OnDispute, OnPartialRefund};
 
 fn bought(change: impl FnOnce(&mut Policy)) -> Case {
@@ -35,6 +36,43 @@ fn refunds_add_up_and_can_fail() {
         .is("partly_refunded: live for life");
     half.told(2.0, "refund.created", refund("re_2", "cs_1", 1))
         .is("partly_refunded: revoked");
+}
+
+/// What the newest mail about a refund says that went back.
+fn says_back(case: &Case) -> String {
+    let mut notices = case.machine.notices.iter().rev();
+    let told = notices.find(|n| n.kind == NoticeKind::Refunded).unwrap();
+    let folded = case.machine.folded(&case.rules(), case.now);
+    told.money_back(&folded.life).unwrap().to_string()
+}
+
+/// Rule 36: a mail about a refund names what went back, not what was paid.
+#[test]
+fn a_refund_s_mail_names_what_went_back() {
+    let half = |p: &mut Policy| p.on_partial_refund = OnPartialRefund::Share(50);
+    let mut part = bought(half);
+    part.told(1.0, "refund.created", refund("re_1", "cs_1", 20))
+        .told(2.0, "refund.created", refund("re_2", "cs_1", 35))
+        .on(3.0)
+        .mails("license_issued 0, refunded 2.01");
+    assert_eq!(says_back(&part), "0.55 USD");
+    let mut whole = bought(half);
+    whole
+        .told(1.0, "refund.created", refund("re_1", "cs_1", 100))
+        .on(3.0);
+    assert_eq!(says_back(&whole), "1.00 USD");
+    let mut month = Case::subscription(half);
+    let paid = |id: &str, from, to| {
+        let line = line("si_1", "price_pro", 29, from, to);
+        invoice(id, InvoiceEvent::Paid, vec![line])
+    };
+    month
+        .told(0.0, "invoice.paid", paid("in_1", 0.0, 30.0))
+        .told(30.1, "invoice.paid", paid("in_2", 30.0, 60.0))
+        .told(32.0, "refund.created", refund("re_1", "in_2", 16))
+        .on(33.0)
+        .is("active: revoked");
+    assert_eq!(says_back(&month), "0.16 USD");
 }
 
 /// Rule 37: a refund counts for the period that its invoice paid.

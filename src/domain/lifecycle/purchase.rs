@@ -6,7 +6,8 @@ use crate::domain::decision::Verb;
 use crate::domain::fact::{Bought, Fact, FactBody, InvoiceLine, SessionMode, Wants};
 use crate::domain::finding::{Finding, Findings, Report};
 use crate::domain::id::InvoiceId;
-use crate::domain::object::{Disputes, Objects, Returned, session};
+use crate::domain::money::Money;
+use crate::domain::object::{Disputes, Objects, Returned, money_back, session};
 use crate::domain::time::Timestamp;
 
 /// What holds for a one-time purchase.
@@ -30,6 +31,8 @@ pub struct PurchaseLife {
     pub cut: Option<CutLines>,
     /// How much of what was paid went back, over all its payments, and since when.
     pub returned: (Returned, Option<Timestamp>),
+    /// The same as money, for people.
+    pub money_back: Option<Money>,
     /// Where its disputes stand.
     pub disputes: Disputes,
     /// What it cost, for people.
@@ -65,6 +68,8 @@ pub(super) fn live(
     facts: &[&Fact],
     objects: &Objects<'_>,
 ) -> (Option<State>, Vec<Transition>, Vec<Report>, Life) {
+    let returned = returned_by(objects, Timestamp::MAX);
+    let part = objects.payments.minor_returned(None);
     let mut course = Course {
         state: None,
         transitions: Vec::new(),
@@ -78,7 +83,8 @@ pub(super) fn live(
             invoiced: Vec::new(),
             lines_told: false,
             cut: None,
-            returned: returned_by(objects, Timestamp::MAX),
+            money_back: cost(objects).and_then(|price| money_back(returned.0, part, price)),
+            returned,
             disputes: objects.disputes.clone(),
             amount: cost(objects),
         },

@@ -8,7 +8,8 @@ use super::subscription::SubscriptionState as S;
 use crate::domain::action::Question;
 use crate::domain::decided::Decided;
 use crate::domain::fact::Wants;
-use crate::domain::id::ItemKey;
+use crate::domain::id::{InvoiceId, ItemKey};
+use crate::domain::money::Money;
 use crate::domain::object::{
     Disputes, ItemHistory, ItemThen, Objects, ReturnedByInvoice, Subscription,
 };
@@ -63,6 +64,8 @@ pub struct SubscriptionLife {
     pub disputes: Disputes,
     /// What went back of its invoices.
     pub returned: ReturnedByInvoice,
+    /// The same as money, for people.
+    pub money_back: BTreeMap<InvoiceId, Money>,
     /// What no event told and Stripe could.
     pub unknown: Vec<Question>,
     /// Items that appeared in a cut list, and since when we know them: each may have taken the place of one that is not
@@ -121,6 +124,7 @@ impl SubscriptionLife {
     pub(super) fn unbegun(objects: &Objects<'_>) -> Self {
         let subscription = &objects.subscription;
         let newest = subscription.newest().map(|v| v.shown);
+        let returned = objects.returned_by_invoice();
         let wants = newest.map(|s| s.wants.clone()).unwrap_or_default();
         Self {
             state: S::Incomplete,
@@ -145,7 +149,8 @@ impl SubscriptionLife {
             paused: None,
             trial_ending: None,
             disputes: objects.disputes.clone(),
-            returned: objects.returned_by_invoice(),
+            money_back: objects.money_back_by_invoice(&returned),
+            returned,
             unknown: Vec::new(),
             newcomers: None,
         }

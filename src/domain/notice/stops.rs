@@ -1,15 +1,28 @@
 //! Licenses that ended or stopped, and work again.
 
-use super::{About, DueNotice, NoticeKind, NoticeStatus, Part, STALE, Skipped};
+use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Part, STALE, Skipped};
 use crate::domain::action::{Act, GrantStatus};
 use crate::domain::condition::dispute;
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{Want, Why};
 use crate::domain::lifecycle::{Episode, GraceOutcome, Life, SubscriptionLife};
 use crate::domain::machine::Grant;
+use crate::domain::money::Money;
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::service_move::ServiceMove;
 use crate::domain::time::Timestamp;
+
+impl Notice {
+    /// The money that a mail about a refund speaks of: what went back, which may be a part of the price.
+    #[must_use]
+    pub fn money_back<'l>(&self, life: &'l Life) -> Option<&'l Money> {
+        match (life, &self.about) {
+            (Life::Payment(p), _) => p.money_back.as_ref(),
+            (Life::Subscription(s), About::Invoice(invoice)) => s.money_back.get(invoice),
+            (Life::Subscription(_), _) => None,
+        }
+    }
+}
 
 impl Situation<'_> {
     /// The end that a cancellation brings, told when the license runs out.

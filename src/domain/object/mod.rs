@@ -23,6 +23,7 @@ pub use subscription::{Subscription, Version};
 
 use super::fact::{BillingReason, Bought, Fact, FactBody};
 use super::id::{InvoiceId, ItemKey, SessionId};
+use super::money::Money;
 use super::terms::Terms;
 use super::time::{Span, Timestamp};
 
@@ -152,9 +153,40 @@ impl<'f> Objects<'f> {
         by_invoice
     }
 
+    /// The money that went back of each invoice, for people: the whole price where all of it did (rule 36).
+    #[must_use]
+    pub fn money_back_by_invoice(
+        &self,
+        returned: &ReturnedByInvoice,
+    ) -> BTreeMap<InvoiceId, Money> {
+        let of_invoice = |(id, steps): (&InvoiceId, &Vec<(Returned, _)>)| {
+            let shown = self.invoices.get(id)?.shown;
+            let price = shown.amount_paid.unwrap_or(shown.total);
+            let part = self.payments.minor_returned(Some(id));
+            let money = money_back(steps.last()?.0, part, (price, shown.currency.clone()))?;
+            Some((id.clone(), money))
+        };
+        returned.iter().filter_map(of_invoice).collect()
+    }
+
     /// Whether there is anything besides sessions.
     #[must_use]
     pub fn has_subscription_facts(&self) -> bool {
         !self.subscription.versions.is_empty() || !self.invoices.is_empty()
     }
+}
+
+/// What went back of a price: all of it, or a part whose minor units are known.
+#[must_use]
+pub fn money_back(
+    returned: Returned,
+    part: i64,
+    (price, currency): (i64, String),
+) -> Option<Money> {
+    let minor = match returned {
+        Returned::Nothing => 0,
+        Returned::Part(_) => part,
+        Returned::All => price,
+    };
+    (minor > 0).then_some(Money { minor, currency })
 }

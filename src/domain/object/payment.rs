@@ -202,6 +202,14 @@ impl Payments {
         together(self.by_key.values(), paid, at)
     }
 
+    /// Minor units that went back of an invoice's payments by now; no invoice: of all of them.
+    #[must_use]
+    pub fn minor_returned(&self, invoice: Option<&InvoiceId>) -> i64 {
+        let is_meant = |key| invoice.is_none() || self.invoice_of(key) == invoice;
+        let of_it = self.by_key.iter().filter(|(key, _)| is_meant(key));
+        of_it.map(|(_, payment)| payment.returned()).sum()
+    }
+
     /// When money of a payment went back that is linked to no invoice.
     #[must_use]
     pub fn returned_unlinked(&self) -> Option<Timestamp> {
