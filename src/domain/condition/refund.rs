@@ -109,3 +109,23 @@ pub fn rest_returned(
         .map(|(_, at)| *at)
         .max()
 }
+
+/// Of the invoices whose money went back while they paid for the running time, so much that the policy takes the license for
+/// it, the one of which it did last, and when: an older period's refund took nothing (rule 37).
+#[must_use]
+pub fn last_taken<'r>(
+    returned: &'r ReturnedByInvoice,
+    paid: impl Iterator<Item = &'r PaidTime> + Clone,
+    policy: impl Fn(Timestamp) -> Policy,
+) -> Option<(&'r InvoiceId, Timestamp)> {
+    let periods = paid.flat_map(|p| &p.periods);
+    let ran = |(id, at): &(&InvoiceId, Timestamp)| {
+        let mut of_it = periods.clone().filter(|p| p.invoice == **id);
+        of_it.any(|p| *at < p.holds)
+    };
+    let last = returned.iter().filter_map(|(id, steps)| {
+        let (part, at) = steps.last()?;
+        takes_away(*part, &policy(*at)).then_some((id, *at))
+    });
+    last.filter(ran).max_by_key(|(_, at)| *at)
+}

@@ -94,6 +94,17 @@ pub enum Part {
     Kept,
 }
 
+impl Part {
+    /// What happens for the first time, or after so many times before.
+    #[must_use]
+    pub fn nth(before: usize) -> Self {
+        match before {
+            0 => Self::Whole,
+            n => Self::Again(u32::try_from(n + 1).unwrap_or(u32::MAX)),
+        }
+    }
+}
+
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -63,7 +63,7 @@ impl Notice {
 impl Situation<'_> {
     /// Says that licenses ended or stopped, as soon and as far as that is so.
     pub(super) fn claim(&self, mut call: DueNotice, why: Why, out: &mut Vec<DueNotice>) {
-        call.part = self.part_of(call.kind, &call.about);
+        call.part = self.part_of(call.kind, &call.about, why);
         match self.claimed(why) {
             Claim::True => {}
             Claim::Waits => call.waits = true,
@@ -90,15 +90,37 @@ impl Situation<'_> {
         }
     }
 
-    /// Where the end was given up once and comes after all, its mail is another one.
-    fn part_of(&self, kind: NoticeKind, about: &About) -> Part {
+    /// Where the end was given up once and comes after all, or what ended came back and ends again, its mail is another one.
+    fn part_of(&self, kind: NoticeKind, about: &About, why: Why) -> Part {
         let of_it = |n: &&Notice| n.kind == kind && n.about == *about;
         let given_up = |n: &&Notice| n.skipped == Some(Skipped::EndGivenUp);
         let notices = self.machine.notices.iter().filter(of_it);
-        match notices.filter(given_up).count() {
-            0 => Part::Whole,
-            n => Part::Again(u32::try_from(n + 1).unwrap_or(u32::MAX)),
+        let given_up = notices.clone().filter(given_up).count();
+        let mut told = notices.filter(|n| n.status == NoticeStatus::Sent && n.part != Part::Kept);
+        let told_before = match told.next_back() {
+            None => 0,
+            Some(last) => told.count() + usize::from(self.came_back_since(last, why)),
+        };
+        Part::nth(given_up + told_before)
+    }
+
+    /// Whether what a refund or a dispute had stopped, as a mail said, worked again since then: that was told, or the license
+    /// that it stops now was made since. A failed payment brings one stop, and one return (rule 41).
+    fn came_back_since(&self, stop: &Notice, why: Why) -> bool {
+        if !matches!(stop.kind, NoticeKind::Refunded | NoticeKind::Disputed) {
+            return false;
         }
+        let is_return = |n: &Notice| {
+            n.kind == NoticeKind::Restored
+                && n.about == stop.about
+                && n.id > stop.id
+                && n.status == NoticeStatus::Sent
+        };
+        let is_new = |(seat, grant): (&SeatDue, Option<&Grant>)| {
+            let made = |g: &Grant| g.since > stop.at && !g.adopted && !g.moved_in;
+            seat.why == why && grant.is_some_and(made)
+        };
+        self.machine.notices.iter().any(is_return) || self.matched().any(is_new)
     }
 
     fn claimed(&self, why: Why) -> Claim {

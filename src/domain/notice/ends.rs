@@ -113,9 +113,7 @@ impl Situation<'_> {
             |n: &&Notice| n.kind == kind && n.about == about && n.status != NoticeStatus::Pending;
         let before = self.machine.notices.iter().filter(settled).count();
         let mut call = DueNotice::new(kind, about, self.now);
-        if before > 0 {
-            call.part = Part::Again(u32::try_from(before + 1).unwrap_or(u32::MAX));
-        }
+        call.part = Part::nth(before);
         call
     }
 

@@ -2,7 +2,7 @@
 
 use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Part, STALE, Skipped};
 use crate::domain::action::{Act, GrantStatus};
-use crate::domain::condition::dispute;
+use crate::domain::condition::{dispute, refund};
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{Want, Why};
 use crate::domain::lifecycle::{Episode, GraceOutcome, Life, SubscriptionLife};
@@ -103,19 +103,21 @@ impl Situation<'_> {
         }
     }
 
-    /// What money went back last, and when.
+    /// Whose money went back that took the license, and when.
     fn money_back(&self) -> (About, Option<Timestamp>) {
         let purchase = About::Purchase(self.machine.object().clone());
         match &self.folded.life {
             Life::Payment(p) => (purchase, p.returned.1),
             Life::Subscription(s) => {
-                match s
-                    .returned
-                    .iter()
-                    .filter_map(|(i, steps)| Some((i, steps.last()?)))
-                    .max_by_key(|(_, (_, at))| *at)
-                {
-                    Some((invoice, (_, at))) => (About::Invoice(invoice.clone()), Some(*at)),
+                let policy = |at| self.terms().policy(self.plan(), at);
+                let taken = refund::last_taken(&s.returned, s.paid.values(), policy);
+                let newest = || {
+                    let steps = s.returned.iter();
+                    let last = steps.filter_map(|(i, steps)| Some((i, steps.last()?.1)));
+                    last.max_by_key(|(_, at)| *at)
+                };
+                match taken.or_else(newest) {
+                    Some((invoice, at)) => (About::Invoice(invoice.clone()), Some(at)),
                     None => (purchase, None),
                 }
             }
@@ -156,6 +158,13 @@ impl Situation<'_> {
         matched.any(|g| g.live_at(self.now) && is_new(g))
     }
 
+    /// What the same had stopped before, and came back, is another return.
+    fn part_of_return(&self, stop: &Notice) -> Part {
+        let returns = |n: &&Notice| n.kind == NoticeKind::Restored && n.about == stop.about;
+        let notices = self.machine.notices.iter().filter(returns);
+        Part::nth(notices.filter(|n| n.id < stop.id).count())
+    }
+
     /// Every stop that was told and is undone.
     pub(super) fn restored(&self, out: &mut Vec<DueNotice>) {
         let stops = [
@@ -172,7 +181,8 @@ impl Situation<'_> {
             .filter(|n| n.part != Part::Kept);
         for stop in told {
             if self.is_undone(&stop.about) && !self.has_new_key_since(stop.at) {
-                let call = DueNotice::new(NoticeKind::Restored, stop.about.clone(), self.now);
+                let mut call = DueNotice::new(NoticeKind::Restored, stop.about.clone(), self.now);
+                call.part = self.part_of_return(stop);
                 let live = self.matched().filter_map(|(_, grant)| grant);
                 out.push(call.of(self.came_about(live, stop.at)));
             }
