@@ -5,6 +5,8 @@ mod claims;
 mod ends;
 mod failures;
 mod keys;
+mod lost;
+mod partial;
 mod reach;
 mod resent;
 mod skipped;
@@ -140,6 +142,8 @@ pub enum MailReason {
     Kept,
     /// A part of the licenses goes on.
     Partly,
+    /// A dispute was lost, and no mail had told that it was open.
+    Lost,
 }
 
 impl MailReason {
@@ -151,6 +155,7 @@ impl MailReason {
             Self::Stopped => "stopped",
             Self::Kept => "kept",
             Self::Partly => "partly",
+            Self::Lost => "lost",
         }
     }
 }
@@ -258,6 +263,7 @@ pub fn due_notices(ctx: &Situation<'_>) -> Vec<DueNotice> {
         ctx.ended(s, &mut out);
     }
     ctx.stopped(&mut out);
+    ctx.lost(&mut out);
     ctx.restored(&mut out);
     out
 }

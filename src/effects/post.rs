@@ -7,9 +7,9 @@ use super::throttle::CallResult;
 use crate::domain::customer::Customer;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::fact::FactBody;
-use crate::domain::id::ObjectKind;
+use crate::domain::id::{ItemKey, ObjectKind};
 use crate::domain::lifecycle::grace::Owed;
-use crate::domain::lifecycle::{Folded, Life, PaidTime, PurchaseLife, SubscriptionLife};
+use crate::domain::lifecycle::{Folded, Life, PurchaseLife, SubscriptionLife};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::money::Money;
 use crate::domain::notice::{About, MailReason, Notice, NoticeKind, grace_keeps};
@@ -152,7 +152,7 @@ fn letter(
     };
     match &folded.life {
         Life::Payment(p) => of_payment(&mut letter, p, services, machine),
-        Life::Subscription(s) => of_subscription(&mut letter, s, notice),
+        Life::Subscription(s) => of_subscription(&mut letter, s, (machine, notice)),
     }
     letter
 }
@@ -178,6 +178,10 @@ fn of_notice(
         letter.reason = Some(stopped.as_str().to_owned());
         // A date beside a key would say that it works until then.
         letter.keys.iter_mut().for_each(|k| k.expires_at = None);
+    }
+    if letter.reason.is_none() {
+        let lost = notice.lost(&folded.life);
+        letter.reason = lost.map(|lost| lost.as_str().to_owned());
     }
     if notice.is_partly(machine, now) {
         letter.reason = Some(MailReason::Partly.as_str().to_owned());
@@ -252,11 +256,21 @@ fn of_payment(letter: &mut Letter, p: &PurchaseLife, services: &Services, machin
     .filter(|_| machine.object().kind() == ObjectKind::Session);
 }
 
-fn of_subscription(letter: &mut Letter, s: &SubscriptionLife, notice: &Notice) {
-    let ends = s
-        .paid
-        .values()
-        .filter_map(PaidTime::end)
+fn of_subscription(
+    letter: &mut Letter,
+    s: &SubscriptionLife,
+    (machine, notice): (&Machine, &Notice),
+) {
+    // Of what works again beside others that do not, the others' end says nothing.
+    let is_meant = |key: &ItemKey| {
+        let mut grants = machine.grants.iter();
+        notice.kind != NoticeKind::Restored
+            || notice.seats.is_empty()
+            || grants.any(|g| g.seat.item == *key && notice.seats.contains(&g.number))
+    };
+    let paid = s.paid.iter().filter(|(key, _)| is_meant(key));
+    let ends = paid
+        .filter_map(|(_, paid)| paid.end())
         .chain(s.trial_until)
         .max();
     letter.paid_until = ends.map(|t| t.to_string());

@@ -43,6 +43,23 @@ pub fn open(disputes: &Disputes) -> Option<(&DisputeId, Timestamp)> {
     first(disputes, DisputeState::Open).or_else(|| first(disputes, DisputeState::Inquiry))
 }
 
+/// The first of the lost disputes that end a license: no period was paid since.
+#[must_use]
+pub fn lost(
+    disputes: &Disputes,
+    policy: impl Fn(Timestamp) -> Policy,
+    paid_since: impl Fn(Timestamp) -> bool,
+) -> Option<(&DisputeId, Timestamp)> {
+    let ends = |d: &Dispute| {
+        d.state == DisputeState::Lost
+            && policy(d.since).on_dispute_lost == OnDisputeLost::Revoke
+            && !paid_since(d.since)
+    };
+    let lost = disputes.iter().filter(|(_, d)| ends(d));
+    lost.min_by_key(|(_, d)| d.since)
+        .map(|(id, d)| (id, d.since))
+}
+
 /// What the disputes do together. A loss stands, whatever other disputes open or close, until a later period is paid; then
 /// an open one stops the license, whichever payment it is about; then an inquiry; what was won, only under `keep`.
 #[must_use]
@@ -51,10 +68,7 @@ pub fn effect(
     policy: impl Fn(Timestamp) -> Policy,
     paid_since: impl Fn(Timestamp) -> bool,
 ) -> DisputeEffect {
-    let mut lost = disputes.values().filter(|d| d.state == DisputeState::Lost);
-    if lost
-        .any(|d| policy(d.since).on_dispute_lost == OnDisputeLost::Revoke && !paid_since(d.since))
-    {
+    if lost(disputes, &policy, paid_since).is_some() {
         return DisputeEffect::Lost;
     }
     let stops = |d: &Dispute| {

@@ -38,7 +38,7 @@ use super::fact::Fact;
 use super::fact::order::canonical;
 use super::finding::Report;
 use super::id::EventId;
-use super::object::Objects;
+use super::object::{Disputes, Objects};
 use super::revision::Revisions;
 use super::terms::Terms;
 use super::time::{Span, Timestamp};
@@ -192,6 +192,15 @@ impl Life {
         match self {
             Self::Payment(_) => None,
             Self::Subscription(s) => s.open_episode(),
+        }
+    }
+
+    /// Where its disputes stand.
+    #[must_use]
+    pub fn disputes(&self) -> &Disputes {
+        match self {
+            Self::Payment(p) => &p.disputes,
+            Self::Subscription(s) => &s.disputes,
         }
     }
 }

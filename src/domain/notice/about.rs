@@ -92,6 +92,9 @@ pub enum Part {
     /// The license goes on all the same: a person gave its end up.
     #[n(4)]
     Kept,
+    /// Some of several licenses, by the number of the first.
+    #[n(5)]
+    License(#[n(0)] u32),
 }
 
 impl Part {
@@ -113,6 +116,7 @@ impl fmt::Display for Part {
             Self::Time(n) => write!(f, "resend {n}"),
             Self::Again(n) => write!(f, "time {n}"),
             Self::Kept => f.write_str("kept"),
+            Self::License(number) => write!(f, "license {number}"),
         }
     }
 }

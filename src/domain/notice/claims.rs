@@ -110,11 +110,16 @@ impl Situation<'_> {
         if !matches!(stop.kind, NoticeKind::Refunded | NoticeKind::Disputed) {
             return false;
         }
+        let is_stopped = |number: &u32| {
+            let mut stopped = self.matched().filter(|(seat, _)| seat.why == why);
+            stopped.any(|(_, grant)| grant.is_some_and(|g| g.number == *number))
+        };
         let is_return = |n: &Notice| {
             n.kind == NoticeKind::Restored
                 && n.about == stop.about
                 && n.id > stop.id
                 && n.status == NoticeStatus::Sent
+                && (n.seats.is_empty() || n.seats.iter().any(is_stopped))
         };
         let is_new = |(seat, grant): (&SeatDue, Option<&Grant>)| {
             let made = |g: &Grant| g.since > stop.at && !g.adopted && !g.moved_in;

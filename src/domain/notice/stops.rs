@@ -57,22 +57,7 @@ impl Situation<'_> {
 
     /// Licenses that a refund or a dispute stopped.
     pub(super) fn stopped(&self, out: &mut Vec<DueNotice>) {
-        // A license that was found ended had been ended by others, who told the customer or did not.
-        let by_us = |g: &Grant| {
-            self.machine
-                .actions
-                .iter()
-                .any(|a| matches!(a.act, Act::Revoke { .. }) && a.license == g.number)
-        };
-        let ours = |g: &&Grant| !g.adopted || g.status != GrantStatus::Revoked || by_us(g);
-        let Some(known) = self
-            .machine
-            .grants
-            .iter()
-            .filter(ours)
-            .map(|g| g.since)
-            .min()
-        else {
+        let Some(known) = self.known_since() else {
             return;
         };
         let skip = |at| (known > at + STALE).then_some(Skipped::FoundLate);
@@ -87,12 +72,8 @@ impl Situation<'_> {
             };
             self.claim(call, Why::Refunded, out);
         }
-        let disputes = match &self.folded.life {
-            Life::Payment(p) => &p.disputes,
-            Life::Subscription(s) => &s.disputes,
-        };
         if stopped_by(Why::Disputed)
-            && let Some((id, at)) = dispute::open(disputes)
+            && let Some((id, at)) = dispute::open(self.folded.life.disputes())
         {
             let due = at + self.notice_delay(at);
             let call = DueNotice {
@@ -101,6 +82,20 @@ impl Situation<'_> {
             };
             self.claim(call, Why::Disputed, out);
         }
+    }
+
+    /// Since when there is a license whose stop can be told.
+    pub(super) fn known_since(&self) -> Option<Timestamp> {
+        // A license that was found ended had been ended by others, who told the customer or did not.
+        let by_us = |g: &Grant| {
+            self.machine
+                .actions
+                .iter()
+                .any(|a| matches!(a.act, Act::Revoke { .. }) && a.license == g.number)
+        };
+        let ours = |g: &&Grant| !g.adopted || g.status != GrantStatus::Revoked || by_us(g);
+        let ours = self.machine.grants.iter().filter(ours);
+        ours.map(|g| g.since).min()
     }
 
     /// Whose money went back that took the license, and when.
@@ -160,8 +155,9 @@ impl Situation<'_> {
 
     /// What the same had stopped before, and came back, is another return.
     fn part_of_return(&self, stop: &Notice) -> Part {
+        let of_all = |n: &&Notice| !matches!(n.part, Part::License(_));
         let returns = |n: &&Notice| n.kind == NoticeKind::Restored && n.about == stop.about;
-        let notices = self.machine.notices.iter().filter(returns);
+        let notices = self.machine.notices.iter().filter(returns).filter(of_all);
         Part::nth(notices.filter(|n| n.id < stop.id).count())
     }
 
@@ -180,7 +176,9 @@ impl Situation<'_> {
             .filter(|n| stops.contains(&n.kind) && n.status == NoticeStatus::Sent)
             .filter(|n| n.part != Part::Kept);
         for stop in told {
-            if self.is_undone(&stop.about) && !self.has_new_key_since(stop.at) {
+            if !self.is_undone(&stop.about) || self.some_are_told_back(stop) {
+                self.some_restored(stop, out);
+            } else if !self.has_new_key_since(stop.at) {
                 let mut call = DueNotice::new(NoticeKind::Restored, stop.about.clone(), self.now);
                 call.part = self.part_of_return(stop);
                 let live = self.matched().filter_map(|(_, grant)| grant);

@@ -12,7 +12,7 @@ const NAMED_CHARS_MAX: usize = 256;
 const NAME_CHARS_MAX: usize = 60;
 
 /// The causes that a mail may give.
-pub const REASONS: [&str; 5] = ["payment", "pause", "kept", "partly", "stopped"];
+pub const REASONS: [&str; 6] = ["payment", "pause", "kept", "partly", "stopped", "lost"];
 
 /// Everything that a mail's templates can use. Instants are given as RFC 3339 or `2026-03-14`; the templates' filter `date`
 /// writes them in the mail's language. What is absent is left out of the text.
@@ -48,7 +48,7 @@ pub struct Letter {
     pub paid_until: Option<String>,
     /// Why, where a kind has several causes: `payment` (`ended`: for lack of payment), `pause` (`suspended`: with the
     /// subscription's pause), `kept` (`refunded`, `disputed`: the license goes on), `partly` (the same: one of several does), `stopped` (`shortened`: no license works
-    /// any more). Other words mean the usual cause. [`REASONS`] has them all.
+    /// any more), `lost` (`disputed`: the dispute was lost, and the license has ended). Other words mean the usual cause. [`REASONS`] has them all.
     pub reason: Option<String>,
     /// Where an answer goes; absent: the mail does not invite one.
     pub reply_to: Option<String>,
