@@ -194,3 +194,113 @@ fn a_revoked_license_that_its_service_does_not_bring_back_is_replaced() {
         assert_eq!(wrong_for_an_hour.machine.licenses_created(), 1);
     }
 }
+
+/// Rules 16, 41: a license that had lapsed, or was cancelled in its grace, and is paid for after Stripe's end works again, and ends
+/// with what was paid: both are told, whichever came first, the lapse or the end.
+#[test]
+fn what_is_paid_after_the_end_is_told_like_any_return() {
+    let failing = || {
+        let mut case = Case::subscription(|p| p.grace = Span::from_days(7));
+        case.paid(0.0, "in_1", 0.0, 30.0)
+            .failed(30.0, "in_2", 30.0, 60.0);
+        case
+    };
+    let mut lapsed = failing();
+    lapsed
+        .deleted(40.0, 30.0, 60.0, EndReason::PaymentFailed)
+        .paid(45.0, "in_2", 30.0, 60.0)
+        .is("ended: live 60")
+        .on(70.0)
+        .mails("license_issued 0, payment_failed 30.01, suspended 37.01, restored 45, ended 60");
+    let mut outlived = failing();
+    outlived
+        .deleted(33.0, 30.0, 60.0, EndReason::PaymentFailed)
+        .paid(45.0, "in_2", 30.0, 60.0)
+        .on(70.0)
+        .mails("license_issued 0, payment_failed 30.01, ended 37.01, restored 45, ended 60");
+    let mut cancelled = failing();
+    cancelled
+        .deleted(33.0, 30.0, 60.0, EndReason::Requested)
+        .is("ended: expired")
+        .paid(35.0, "in_2", 30.0, 60.0)
+        .is("ended: live 60")
+        .on(70.0)
+        .mails("license_issued 0, payment_failed 30.01, ended 33, restored 35, ended 60");
+    // What is not paid after all ends once.
+    let mut over = failing();
+    over.deleted(40.0, 30.0, 60.0, EndReason::PaymentFailed)
+        .on(70.0)
+        .mails("license_issued 0, payment_failed 30.01, suspended 37.01");
+}
+
+/// Rule 34: an item that was paid all the while ends by itself, and that is told, whatever became of the one that lapsed.
+#[test]
+fn the_end_of_what_did_not_lapse_is_told() {
+    let items = |s: &mut Subscription| {
+        s.items = vec![
+            item("si_1", "price_pro", 1, 30.0, 60.0),
+            item("si_2", "price_team", 1, 0.0, 90.0),
+        ];
+    };
+    let month = |from, to| line("si_1", "price_pro", 29, from, to);
+    let both = vec![month(0.0, 30.0), line("si_2", "price_team", 99, 0.0, 90.0)];
+    let failed = invoice("in_2", InvoiceEvent::PaymentFailed, vec![month(30.0, 60.0)]);
+    let mut case = Case::subscription(|_| {});
+    case.told(
+        0.0,
+        "invoice.paid",
+        invoice("in_1", InvoiceEvent::Paid, both),
+    )
+    .shown(0.1, 0.0, 30.0, items)
+    .told(30.0, "invoice.payment_failed", failed)
+    .on(50.0)
+    .is("lapsed: suspended, live 93")
+    .shown(50.0, 30.0, 60.0, |s| {
+        items(s);
+        (s.event, s.status) = (SubscriptionEvent::Deleted, SubscriptionStatus::Canceled);
+        (s.end_reason, s.ended_at) = (Some(EndReason::PaymentFailed), Some(day(50.0)));
+    });
+    let before =
+        "license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01";
+    case.on(80.0).mails(before);
+    case.on(95.0).mails(&format!("{before}, ended 90"));
+}
+
+/// Rule 34: of two items one is kept for ever, by its plan's policy: the other one's end is told once and stands.
+#[test]
+fn an_end_beside_what_is_kept_is_told_once() {
+    let mut case = Case::subscription(|_| {});
+    case.load(-1.0, |r| {
+        let keeps = Policy {
+            name: "keeps".into(),
+            on_cancel: OnCancel::Keep,
+            ..Policy::default()
+        };
+        r.plans[0].policy = Some(keeps.name.clone());
+        r.policies.push(keeps);
+    });
+    let items = |s: &mut Subscription| {
+        s.items = vec![
+            item("si_1", "price_pro", 1, 0.0, 30.0),
+            item("si_2", "price_team", 1, 0.0, 30.0),
+        ];
+    };
+    let both = vec![
+        line("si_1", "price_pro", 29, 0.0, 30.0),
+        line("si_2", "price_team", 99, 0.0, 30.0),
+    ];
+    case.told(
+        0.0,
+        "invoice.paid",
+        invoice("in_1", InvoiceEvent::Paid, both),
+    )
+    .shown(0.1, 0.0, 30.0, items)
+    .shown(20.0, 0.0, 30.0, |s| {
+        items(s);
+        (s.event, s.status) = (SubscriptionEvent::Deleted, SubscriptionStatus::Canceled);
+        (s.end_reason, s.ended_at) = (Some(EndReason::Requested), Some(day(20.0)));
+    })
+    .on(40.0)
+    .is("ended: live for life, expired")
+    .mails("license_issued 0, ended 30");
+}

@@ -104,10 +104,11 @@ impl Situation<'_> {
         Part::nth(given_up + told_before)
     }
 
-    /// Whether what a refund or a dispute had stopped, as a mail said, worked again since then: that was told, or the license
-    /// that it stops now was made since. A failed payment brings one stop, and one return (rule 41).
+    /// Whether what a refund, a dispute or the subscription's end had stopped, as a mail said, worked again since then: that was
+    /// told, or the license that it stops now was made since. A failed payment brings one stop, and one return (rule 41).
     fn came_back_since(&self, stop: &Notice, why: Why) -> bool {
-        if !matches!(stop.kind, NoticeKind::Refunded | NoticeKind::Disputed) {
+        let is_of_money = matches!(stop.kind, NoticeKind::Refunded | NoticeKind::Disputed);
+        if !is_of_money && stop.about != About::End {
             return false;
         }
         let is_stopped = |number: &u32| {

@@ -23,17 +23,20 @@ pub(super) fn of(
     (folded, due): (&Folded, &Entitlement),
     now: Timestamp,
 ) -> Stake {
-    let concern = &episode.concern;
-    let is_meant = |seat: &&SeatDue| {
-        let mut names = seat.aliases.iter().chain([&seat.item]);
-        let billed = |items| names.any(|name| std::collections::BTreeSet::contains(items, name));
-        let meant = concern.items.as_ref().is_none_or(billed);
-        meant && !concern.recovered.contains(&seat.item)
-    };
     let stake = |seat: &SeatDue| of_seat(seat, episode, folded, now);
-    let meant = due.seats.iter().filter(is_meant).map(stake).max();
+    let meant = due.seats.iter().filter(|s| is_meant(episode, s));
+    let meant = meant.map(stake).max();
     let any = || due.seats.iter().map(stake).max();
     meant.or_else(any).unwrap_or(Stake::License)
+}
+
+/// Whether the failed payment should have paid for a license.
+pub(super) fn is_meant(episode: &Episode, seat: &SeatDue) -> bool {
+    let concern = &episode.concern;
+    let mut names = seat.aliases.iter().chain([&seat.item]);
+    let billed = |items| names.any(|name| std::collections::BTreeSet::contains(items, name));
+    let meant = concern.items.as_ref().is_none_or(billed);
+    meant && !concern.recovered.contains(&seat.item)
 }
 
 fn of_seat(seat: &SeatDue, episode: &Episode, folded: &Folded, now: Timestamp) -> Stake {

@@ -1,10 +1,11 @@
 //! Licenses that ended or stopped, and work again.
 
+use super::stake;
 use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Part, STALE, Skipped};
 use crate::domain::action::{Act, GrantStatus};
 use crate::domain::condition::{dispute, refund};
 use crate::domain::context::Situation;
-use crate::domain::entitlement::{Want, Why};
+use crate::domain::entitlement::{SeatDue, Want, Why};
 use crate::domain::lifecycle::{Episode, GraceOutcome, Life, SubscriptionLife};
 use crate::domain::machine::Grant;
 use crate::domain::money::Money;
@@ -27,25 +28,17 @@ impl Notice {
 impl Situation<'_> {
     /// The end that a cancellation brings, told when the license runs out.
     pub(super) fn ended(&self, s: &SubscriptionLife, out: &mut Vec<DueNotice>) {
-        let told_by_failure =
-            |e: &Episode| e.lapsed.is_some() && e.policy.at_grace_end != AtGraceEnd::Keep;
-        let over_by_failure = s
-            .episodes
-            .iter()
-            .any(|e| told_by_failure(e) && !matches!(e.outcome, GraceOutcome::Recovered(_)));
-        if s.ended.as_ref().is_none_or(|e| e.never_began) || over_by_failure || !self.has_license()
-        {
+        if s.ended.as_ref().is_none_or(|e| e.never_began) || !self.has_license() {
             return;
         }
-        let ends = self
-            .due
-            .seats
-            .iter()
-            .filter_map(|seat| match (seat.want, seat.why) {
-                (Want::Live { until: Some(until) }, Why::Ending) => Some(until),
-                _ => None,
-            });
-        if let Some(end) = ends.max() {
+        let told_by_failure = |e: &&Episode| {
+            let settled = matches!(e.outcome, GraceOutcome::Recovered(_));
+            !settled && e.policy.at_grace_end != AtGraceEnd::Keep
+        };
+        let lapsed = s.episodes.iter().filter(told_by_failure);
+        let lapsed = lapsed.filter_map(|e| e.lapsed).max();
+        // rule 16: what was paid beyond the lapse ends anew.
+        if let Some(end) = self.last_end().filter(|end| Some(*end) > lapsed) {
             let told = s.ended.as_ref().map_or(end, |e| e.told);
             let mut call = DueNotice::new(NoticeKind::Ended, About::End, end.max(told));
             if self.now > call.due + STALE {
@@ -53,6 +46,15 @@ impl Situation<'_> {
             }
             self.claim(call, Why::Ending, out);
         }
+    }
+
+    /// When the last of the licenses runs out that the subscription's end brings to one.
+    fn last_end(&self) -> Option<Timestamp> {
+        let ends = |seat: &SeatDue| match (seat.want, seat.why) {
+            (Want::Live { until }, Why::Ending) => until,
+            _ => None,
+        };
+        self.due.seats.iter().filter_map(ends).max()
     }
 
     /// Licenses that a refund or a dispute stopped.
@@ -123,8 +125,15 @@ impl Situation<'_> {
     /// by its own recovery; another item's license may have ended meanwhile.
     fn is_undone(&self, about: &About) -> bool {
         let stopped = [Why::Lapsed, Why::Refunded, Why::Disputed, Why::DisputeLost];
-        if *about == About::End || self.due.seats.iter().any(|s| stopped.contains(&s.why)) {
+        if self.due.seats.iter().any(|s| stopped.contains(&s.why)) {
             return false;
+        }
+        // rule 16: an invoice that is paid after the end pays for its period.
+        let after_end = |seat: &SeatDue| seat.why == Why::Ending && seat.want.live_at(self.now);
+        if *about == About::End {
+            // Where one is kept for ever, another one's end stands.
+            let is_over = self.last_end().is_some_and(|end| end <= self.now);
+            return !is_over && self.due.seats.iter().any(after_end) && self.all_live();
         }
         let episodes = match &self.folded.life {
             Life::Payment(_) => &[],
@@ -135,9 +144,15 @@ impl Situation<'_> {
             .rev()
             .find(|e| About::failure(&e.cause) == *about)
         {
-            Some(episode) => {
-                matches!(episode.outcome, GraceOutcome::Recovered(_)) && self.all_live()
-            }
+            Some(episode) => match episode.outcome {
+                GraceOutcome::Recovered(_) => self.all_live(),
+                GraceOutcome::Ended(_) => {
+                    let seats = self.due.seats.iter();
+                    let mut meant = seats.filter(|s| stake::is_meant(episode, s)).peekable();
+                    meant.peek().is_some() && meant.all(after_end) && self.all_live()
+                }
+                GraceOutcome::Open => false,
+            },
             None => self.all_live_and_no_other(),
         }
     }
