@@ -195,6 +195,53 @@ fn a_revoked_license_that_its_service_does_not_bring_back_is_replaced() {
     }
 }
 
+/// Rules 28, 33: a period that turns in a pause is granted, also after a failure: the grace, or the lapse, is over with it, and
+/// that the license works again is told then.
+#[test]
+fn a_period_granted_in_a_pause_settles_a_failure() {
+    let failing = |change: fn(&mut Policy)| {
+        let mut case = paid_once(change);
+        let late = |s: &mut Subscription| s.status = SubscriptionStatus::PastDue;
+        case.failed(30.0, "in_2", 30.0, 60.0)
+            .shown(30.0, 30.0, 60.0, late)
+            .shown(35.0, 30.0, 60.0, |s| {
+                (s.status, s.collection_paused) = (SubscriptionStatus::PastDue, true);
+            });
+        case
+    };
+    let before =
+        "license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, suspended 46.01";
+    let mut lapsed = failing(|_| {});
+    lapsed
+        .on(59.0)
+        .is("lapsed: suspended")
+        .shown(60.0, 60.0, 90.0, |s| {
+            (s.status, s.collection_paused) = (SubscriptionStatus::PastDue, true);
+        })
+        .is("active: live 93")
+        .shown(75.0, 60.0, 90.0, |_| {})
+        .on(80.0)
+        .mails(&format!("{before}, restored 60"));
+    // In the grace none of its mails follow.
+    let mut graced = failing(|p| p.grace = Span::from_days(40));
+    graced
+        .shown(40.0, 40.0, 70.0, |s| {
+            (s.status, s.collection_paused) = (SubscriptionStatus::PastDue, true);
+        })
+        .is("active: live 73")
+        .on(60.0)
+        .mails("license_issued 0, payment_failed 30.01, grace_ending 37");
+    // At the end of a pause that had stopped it the period that then runs is granted.
+    let mut stopped = failing(|p| p.on_pause = OnPause::Suspend);
+    stopped
+        .is("grace: suspended")
+        .on(59.0)
+        .shown(75.0, 60.0, 90.0, |_| {})
+        .is("active: live 93")
+        .on(80.0)
+        .mails("license_issued 0, payment_failed 30.01, suspended 46.01, restored 75");
+}
+
 /// Rules 16, 41: a license that had lapsed, or was cancelled in its grace, and is paid for after Stripe's end works again, and ends
 /// with what was paid: both are told, whichever came first, the lapse or the end.
 #[test]

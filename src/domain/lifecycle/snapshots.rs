@@ -36,7 +36,7 @@ impl<'f> Course<'_, 'f> {
             return;
         }
         self.schedule_end(version);
-        self.pause(fact, version);
+        let granted = self.pause(fact, version);
         self.trial(version);
         self.share_running_period(version.at);
         match shown.status {
@@ -57,6 +57,10 @@ impl<'f> Course<'_, 'f> {
             Status::Paused => self.paused(fact, version),
             Status::Canceled | Status::Unknown => {}
         }
+        // rule 28: what a pause grants covers the present as a payment does, also where a renewal had failed before.
+        if granted && self.state().is_some_and(S::owes) && self.is_covered(fact.at) {
+            self.settled_by(fact);
+        }
     }
 
     fn schedule_end(&mut self, version: &Version<'_>) {
@@ -69,8 +73,8 @@ impl<'f> Course<'_, 'f> {
     }
 
     /// Notes a pause's begin and end. Under `keep`, periods that turn meanwhile are granted; at the end of either kind, the
-    /// period that then runs: Stripe bills nothing for the gap (rule 33).
-    fn pause(&mut self, fact: &Fact, version: &Version<'_>) {
+    /// period that then runs: Stripe bills nothing for the gap (rule 33). Returns whether it may have granted one.
+    fn pause(&mut self, fact: &Fact, version: &Version<'_>) -> bool {
         let shown = version.shown;
         let by_status = shown.status == Status::Paused;
         let trial_over = by_status
@@ -81,6 +85,7 @@ impl<'f> Course<'_, 'f> {
         let failed = by_status && shown.pause_reason == Some(PauseReason::PaymentFailed);
         let on = (shown.collection_paused || by_status) && !failed;
         let before = self.life.paused;
+        let mut granted = false;
         if let Some(pause) = before.filter(|p| !p.trial_over && !trial_over) {
             let keeps = self.policy_at(pause.since).on_pause == OnPause::Keep;
             let resumed = !on && matches!(shown.status, Status::Active | Status::Trialing);
@@ -88,12 +93,14 @@ impl<'f> Course<'_, 'f> {
                 self.grant_periods(version, |start| {
                     (keeps && start >= pause.since) || (resumed && start <= fact.at)
                 });
+                granted = true;
             }
         }
         self.life.paused = on.then(|| Pause {
             since: before.map_or(fact.at, |p| p.since),
             trial_over,
         });
+        granted
     }
 
     fn grant_periods(&mut self, version: &Version<'_>, counts: impl Fn(Timestamp) -> bool) {
