@@ -1,4 +1,4 @@
-//! The servers under test: started on a free port in a folder of their own, killed when dropped.
+//! The servers under test: started on a free port in a folder of their own, ended when dropped.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -17,6 +17,8 @@ use crate::settings::Settings;
 
 /// How long a server may take until it is ready.
 const START_LIMIT: Duration = Duration::from_secs(300);
+/// How long one may take to end; then it is killed.
+const END_LIMIT: Duration = Duration::from_secs(30);
 /// How often it is asked; also the resolution of the time to open.
 const ASK_EVERY: Duration = Duration::from_millis(5);
 
@@ -191,6 +193,17 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        // As an operator ends it: a program that counts what it does writes that down at its end.
+        let told = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status();
+        let watch = Stopwatch::start();
+        while told.as_ref().is_ok_and(std::process::ExitStatus::success)
+            && watch.elapsed() < END_LIMIT
+            && matches!(self.child.try_wait(), Ok(None))
+        {
+            nap(ASK_EVERY);
+        }
         // It may have ended by itself; there is nothing to do about it then.
         let _ = self.child.kill();
         let _ = self.child.wait();
