@@ -25,6 +25,7 @@ mod notices;
 mod overrides;
 mod paying;
 mod restored;
+mod returned;
 mod services;
 mod unproved;
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod dispute;
 pub(crate) mod ending;
+pub(crate) mod money_back;
 mod pause;
 pub(crate) mod refund;
 

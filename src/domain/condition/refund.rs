@@ -1,9 +1,9 @@
 //! Refunds: whether money that went back takes a license away. **This file decides it** (rules 36, 37).
 
-use crate::domain::id::InvoiceId;
-use crate::domain::lifecycle::{PaidPeriod, PaidTime};
+use super::money_back::takes_away;
+use crate::domain::lifecycle::PaidTime;
 use crate::domain::object::{Returned, ReturnedByInvoice};
-use crate::domain::policy::{OnPartialRefund, OnRefund, Policy};
+use crate::domain::policy::Policy;
 use crate::domain::time::Timestamp;
 
 /// What refunds do to a license.
@@ -28,50 +28,12 @@ impl RefundEffect {
     }
 }
 
-/// Whether so much went back that the policy takes the license away.
+/// What money that went back does to a license that the time of items stands for, its own or those that carry it: a refund
+/// counts for the period that its invoice paid. An earlier period's changes nothing, and a later paid one gives a live
+/// license again; so does one that was paid beside it, for as long as that lasts (rule 37).
 #[must_use]
-pub fn takes_away(returned: Returned, policy: &Policy) -> bool {
-    match returned {
-        Returned::Nothing => false,
-        Returned::All => policy.on_refund == OnRefund::Revoke,
-        Returned::Part(percent) => match policy.on_partial_refund {
-            OnPartialRefund::Keep => false,
-            OnPartialRefund::Revoke => true,
-            OnPartialRefund::Share(share) => percent >= share,
-        },
-    }
-}
-
-/// What money that went back does to a subscription's item: a refund counts for the period that its invoice paid. An
-/// earlier period's changes nothing, and a later paid one gives a live license again (rule 37).
-#[must_use]
-pub fn of_item(
-    returned: &ReturnedByInvoice,
-    paid: Option<&PaidTime>,
-    policy: impl Fn(Timestamp) -> Policy,
-) -> RefundEffect {
-    let Some(paid) = paid else {
-        return RefundEffect::None;
-    };
-    // Since when so much is gone that the policy takes the license: the rest may follow when the period is over.
-    let gone = |invoice: &InvoiceId| {
-        let steps = returned.get(invoice)?;
-        let kept = steps
-            .iter()
-            .rposition(|(part, at)| !takes_away(*part, &policy(*at)));
-        steps.get(kept.map_or(0, |n| n + 1)).map(|(_, at)| *at)
-    };
-    let taken = paid.periods.iter().any(|period| {
-        // A proration changes a period that another invoice pays for; where that one reaches as far, it carries.
-        let carries = |other: &PaidPeriod| {
-            other.invoice != period.invoice
-                && gone(&other.invoice).is_none()
-                && other.carries(period)
-        };
-        let gone = gone(&period.invoice).is_some_and(|at| at < period.holds);
-        gone && !paid.periods.iter().any(carries)
-    });
-    if taken {
+pub fn of_items<'p>(mut paid: impl Iterator<Item = &'p PaidTime>) -> RefundEffect {
+    if paid.any(|paid| paid.taken_at().is_some()) {
         RefundEffect::Taken
     } else {
         RefundEffect::None
@@ -100,10 +62,9 @@ pub fn rest_returned(
     paid: Option<&PaidTime>,
     ended: Timestamp,
 ) -> Option<Timestamp> {
-    let running = paid?
-        .periods
-        .iter()
-        .filter(|p| p.start <= ended && p.holds > ended);
+    let paid = paid?;
+    let periods = paid.periods.iter().filter(|p| !paid.is_given_up(p));
+    let running = periods.filter(|p| p.start <= ended && p.holds > ended);
     running
         .filter_map(|p| returned.get(&p.invoice)?.last())
         .map(|(_, at)| *at)

@@ -123,7 +123,7 @@ impl Ctx<'_> {
         let policy = self.policy(claim.plan.map(|p| &p.name));
         let decided = self.terms.decided;
         let keys: Vec<&ItemKey> = if claim.asked {
-            life.carriers.iter().collect()
+            life.carrying()
         } else {
             vec![&claim.item]
         };
@@ -144,16 +144,14 @@ impl Ctx<'_> {
         known.in_grace &= paid_end.is_none_or(|end| end <= self.now);
         let (ending, end_at) = ending::effect(&known, &policy);
         // What metadata asks for is paid for by any item that carries it.
-        let paid_since = |at| {
-            let mut periods = keys.iter().filter_map(|key| life.paid.get(*key));
-            periods.any(|p| p.periods.iter().any(|period| period.paid_at > at))
-        };
+        let times = || keys.iter().filter_map(|key| life.paid.get(*key));
+        let paid_since = |at| times().any(|p| p.periods.iter().any(|period| period.paid_at > at));
         let pair = Pair {
             phase,
             refund: if decided.kept {
                 RefundEffect::None
             } else {
-                refund::of_item(&life.returned, paid, &policy)
+                refund::of_items(times())
             },
             dispute: if decided.kept {
                 DisputeEffect::None

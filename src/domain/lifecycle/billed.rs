@@ -44,6 +44,7 @@ impl<'f> Course<'_, 'f> {
                     holds: end,
                     paid_at: at,
                     proration,
+                    returned: None,
                 },
             ));
         }
@@ -54,6 +55,7 @@ impl<'f> Course<'_, 'f> {
         for (key, period) in &paid {
             self.paid_mut(key).pay(period.clone());
         }
+        self.money_back(at);
         self.names_no_price(at, invoice);
         self.sells_at(at)
             && paid.iter().any(|(key, _)| {
@@ -102,6 +104,7 @@ impl<'f> Course<'_, 'f> {
                         holds: end,
                         paid_at: at,
                         proration: false,
+                        returned: None,
                     },
                 ));
                 self.findings

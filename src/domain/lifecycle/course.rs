@@ -83,9 +83,8 @@ pub(super) fn live(
             }
             FactBody::Invoice(shown) => course.invoice(fact, &shown.id),
             FactBody::Decision(_) => course.decision(fact),
+            FactBody::Charge(_) | FactBody::Refund(_) => course.money_back(fact.at),
             FactBody::Payment(_)
-            | FactBody::Charge(_)
-            | FactBody::Refund(_)
             | FactBody::Dispute(_)
             | FactBody::FraudWarning(_)
             | FactBody::LineItems(_)
@@ -201,17 +200,16 @@ impl Course<'_, '_> {
 
     fn plan_name(&self) -> Option<PlanName> {
         let items = &self.objects.subscription.items;
-        let named = || {
-            self.life
-                .asked
-                .as_ref()
-                .and_then(|w| w.plan.as_deref())
-                .map(PlanName::from)
-        };
         items
             .iter()
             .find_map(|(_, h)| h.licensed().and_then(|p| p.plan.clone()))
-            .or_else(named)
+            .or_else(|| self.asked_plan())
+    }
+
+    /// The plan that the metadata names.
+    pub(super) fn asked_plan(&self) -> Option<PlanName> {
+        let asked = self.life.asked.as_ref();
+        asked.and_then(|w| w.plan.as_deref()).map(PlanName::from)
     }
 
     pub(super) fn paid_mut(&mut self, key: &ItemKey) -> &mut PaidTime {

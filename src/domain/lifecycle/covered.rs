@@ -27,7 +27,7 @@ impl Course<'_, '_> {
         let had = |key: &&ItemKey| self.life.paid_end(key).is_some();
         let items = licensed.clone().filter(had).all(reaches)
             && (licensed.clone().next().is_none() || licensed.clone().any(|key| had(&key)));
-        items && (self.life.asked.is_none() || self.life.carriers.iter().any(reaches))
+        items && (self.life.asked.is_none() || self.life.carrying().into_iter().any(reaches))
     }
 
     /// Time that a person adds settles a grace that it reaches beyond, and what lapsed before (rule 50).

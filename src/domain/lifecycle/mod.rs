@@ -14,6 +14,7 @@ mod paid_time;
 pub mod payment;
 pub(crate) mod phase;
 mod purchase;
+mod returned;
 mod role;
 mod snapshots;
 mod steady;

@@ -18,6 +18,18 @@ pub struct PaidPeriod {
     pub paid_at: Timestamp,
     /// Whether it is a proration: it changes a period that another invoice pays for.
     pub proration: bool,
+    /// Since when so much of its money is gone that the policy takes the license; what went back when it was over does not
+    /// count.
+    pub returned: Option<Timestamp>,
+}
+
+/// Time that no credit took back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Left {
+    start: Timestamp,
+    end: Timestamp,
+    /// Whether it was given without a payment.
+    granted: bool,
 }
 
 /// The paid time of one item.
@@ -27,20 +39,29 @@ pub struct PaidTime {
     /// What paid, in order of payment, as it was billed.
     pub periods: Vec<PaidPeriod>,
     /// What is left of it and of what was granted: no credit took it back.
-    left: Vec<(Timestamp, Timestamp)>,
+    left: Vec<Left>,
 }
 
 impl PaidTime {
     /// Adds paid time.
     pub fn pay(&mut self, period: PaidPeriod) {
-        self.left.push((period.start, period.end));
+        self.left.push(Left {
+            start: period.start,
+            end: period.end,
+            granted: false,
+        });
         self.periods.push(period);
     }
 
     /// Adds time without a payment: granted, or told by a snapshot alone.
     pub fn grant(&mut self, start: Timestamp, end: Timestamp) {
-        if !self.left.contains(&(start, end)) {
-            self.left.push((start, end));
+        let known = |left: &Left| (left.start, left.end) == (start, end);
+        if !self.left.iter().any(known) {
+            self.left.push(Left {
+                start,
+                end,
+                granted: true,
+            });
         }
     }
 
@@ -48,15 +69,19 @@ impl PaidTime {
     /// that stays (rule 17).
     pub fn credit(&mut self, from: Timestamp, to: Timestamp) {
         let mut left = Vec::with_capacity(self.left.len() + 1);
-        for &(start, end) in &self.left {
-            if end <= from || start >= to {
-                left.push((start, end));
+        for &time in &self.left {
+            if time.end <= from || time.start >= to {
+                left.push(time);
                 continue;
             }
             // A stump at the credit's start is kept, also an empty one: something was paid, and it ends there.
-            left.push((start.min(from), from));
-            if end > to {
-                left.push((to, end));
+            left.push(Left {
+                start: time.start.min(from),
+                end: from,
+                ..time
+            });
+            if time.end > to {
+                left.push(Left { start: to, ..time });
             }
         }
         self.left = left;
@@ -72,17 +97,57 @@ impl PaidTime {
         }
     }
 
-    /// The paid end; `None`: nothing was ever paid or granted.
+    /// The paid end; `None`: nothing was ever paid or granted. Time whose money went back counts only where nothing else was
+    /// paid for instead: then the license is taken, and there is no other end (rule 37).
     #[must_use]
     pub fn end(&self) -> Option<Timestamp> {
-        self.left.iter().map(|(_, end)| *end).max()
+        // rule 37: what is left is what other invoices pay for.
+        if self.lost().any(|period| self.is_replaced(period)) {
+            let stands = self.periods.iter().filter(|period| period.stands());
+            let granted = self.left.iter().filter(|left| left.granted);
+            return stands
+                .map(|period| period.holds)
+                .chain(granted.map(|left| left.end))
+                .max();
+        }
+        self.left.iter().map(|left| left.end).max()
+    }
+
+    /// Since when money that went back takes the license: a period's, and nothing else is paid for instead (rule 37).
+    #[must_use]
+    pub fn taken_at(&self) -> Option<Timestamp> {
+        let taken = self.lost().filter(|period| !self.is_replaced(period));
+        taken.filter_map(|period| period.returned).max()
+    }
+
+    /// Whether a period's money went back, and something else was paid for instead: it is of no more account.
+    #[must_use]
+    pub fn is_given_up(&self, period: &PaidPeriod) -> bool {
+        self.is_lost(period) && self.is_replaced(period)
+    }
+
+    fn lost(&self) -> impl Iterator<Item = &PaidPeriod> {
+        self.periods.iter().filter(|period| self.is_lost(period))
+    }
+
+    /// Whether a period's money went back, and no other invoice pays for it to its end. A proration changes a period that
+    /// another invoice pays for; where that one reaches as far, it carries.
+    fn is_lost(&self, period: &PaidPeriod) -> bool {
+        let carries = |other: &PaidPeriod| other.stands() && other.holds >= period.holds;
+        period.returned.is_some() && !self.periods.iter().any(carries)
+    }
+
+    /// Whether something else was paid for when a period's money went back, or has been since: a month beside a year, or in
+    /// its place. What is left then is that.
+    fn is_replaced(&self, period: &PaidPeriod) -> bool {
+        let mut others = self.periods.iter();
+        others.any(|other| other.stands() && Some(other.holds) > period.returned)
     }
 }
 
 impl PaidPeriod {
-    /// Whether it pays for another period too, or for a later one: by itself, not as a change of it.
-    #[must_use]
-    pub fn carries(&self, other: &Self) -> bool {
-        !self.proration && self.holds >= other.holds
+    /// Whether it pays for its time by itself, and not as a change of another period.
+    fn stands(&self) -> bool {
+        !self.proration && self.returned.is_none()
     }
 }

@@ -179,6 +179,22 @@ impl SubscriptionLife {
         self.paid_end(key).max(decided.extended())
     }
 
+    /// The items that carry what metadata asks for: it lives while any of them is paid for (rule 10). One whose money went back
+    /// is none of them where another was paid for then, or has been since (rule 37).
+    #[must_use]
+    pub fn carrying(&self) -> Vec<&ItemKey> {
+        let lost_at = |key: &ItemKey| self.paid.get(key).and_then(PaidTime::taken_at);
+        let (lost, stand): (Vec<_>, Vec<_>) =
+            self.carriers.iter().partition(|key| lost_at(key).is_some());
+        let end = stand.iter().filter_map(|key| self.paid_end(key)).max();
+        let since = lost.iter().filter_map(|key| lost_at(key)).max();
+        if since < end {
+            stand
+        } else {
+            self.carriers.iter().collect()
+        }
+    }
+
     /// Whether an item keeps what metadata asks for no longer alive: it is billed by use by now.
     #[must_use]
     pub fn only_used(&self, item: &ItemThen) -> bool {
