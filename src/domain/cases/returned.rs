@@ -98,3 +98,58 @@ fn a_month_that_is_over_carries_no_returned_year() {
         .told(90.0, "refund.created", refund("re_1", "in_2", 1))
         .is("active: revoked");
 }
+
+/// A month of one item, and on day 3 another item that nothing was paid for itself.
+fn joined_on_day_three(case: &mut Case) {
+    case.shown(3.0, 0.0, 30.0, |s| {
+        s.items.push(item("si_2", "price_team", 1, 0.0, 30.0));
+    });
+}
+
+fn of_one_item() -> Case {
+    let mut case = Case::subscription(|_| {});
+    let month = vec![line("si_1", "price_pro", 29, 0.0, 30.0)];
+    case.shown(0.0, 0.0, 30.0, |_| {}).told(
+        0.0,
+        "invoice.paid",
+        invoice("in_1", InvoiceEvent::Paid, month),
+    );
+    case
+}
+
+/// Rules 5, 14: an item that is added has the running period while that is paid, and nothing of one that was given back.
+#[test]
+fn an_added_item_shares_the_fate_of_the_period_that_it_came_into() {
+    let back = || refund("re_1", "in_1", 29);
+    let mut before = of_one_item();
+    before.told(2.0, "refund.created", back());
+    joined_on_day_three(&mut before);
+    before.is("active: revoked").acts("create revoke");
+    let both = vec![
+        line("si_1", "price_pro", 29, 30.0, 60.0),
+        line("si_2", "price_team", 29, 30.0, 60.0),
+    ];
+    let both = invoice("in_2", InvoiceEvent::Paid, both);
+    before
+        .told(30.05, "invoice.paid", both)
+        .is("active: live 63, live 63");
+    let mut after = of_one_item();
+    joined_on_day_three(&mut after);
+    after
+        .is("active: live 33, live 33")
+        .told(4.0, "refund.created", back())
+        .is("active: revoked, revoked");
+    after
+        .told(5.0, "refund.failed", failed_refund("re_1", "in_1", 29))
+        .is("active: live 33, live 33");
+    // Its own proration pays for it.
+    let mut paid = of_one_item();
+    joined_on_day_three(&mut paid);
+    let own = InvoiceLine {
+        proration: true,
+        ..line("si_2", "price_team", 26, 3.0, 30.0)
+    };
+    paid.told(3.0, "invoice.paid", billed("in_2", vec![own]))
+        .told(4.0, "refund.created", back())
+        .is("active: revoked, live 33");
+}

@@ -38,6 +38,8 @@ struct Left {
 pub struct PaidTime {
     /// What paid, in order of payment, as it was billed.
     pub periods: Vec<PaidPeriod>,
+    /// Periods of other items that it shares since it came in the midst of them, before anything was paid for itself.
+    shared: Vec<PaidPeriod>,
     /// What is left of it and of what was granted: no credit took it back.
     left: Vec<Left>,
 }
@@ -63,6 +65,30 @@ impl PaidTime {
                 granted: true,
             });
         }
+    }
+
+    /// Adds the rest of a period that other items are paid for. `payers`: the periods that pay for it; none: it was granted.
+    pub fn share(&mut self, start: Timestamp, end: Timestamp, payers: Vec<PaidPeriod>) {
+        self.grant(start, end);
+        self.shared
+            .extend(payers.into_iter().map(|payer| PaidPeriod {
+                start,
+                end,
+                holds: end,
+                ..payer
+            }));
+    }
+
+    /// What pays for the time until an instant: its own periods, and those that it shares.
+    pub fn payers(&self, until: Timestamp) -> impl Iterator<Item = &PaidPeriod> {
+        let own = self.periods.iter().filter(|period| !period.proration);
+        own.chain(&self.shared)
+            .filter(move |period| period.holds >= until)
+    }
+
+    /// Everything that was paid for it.
+    pub fn all_periods_mut(&mut self) -> impl Iterator<Item = &mut PaidPeriod> {
+        self.periods.iter_mut().chain(&mut self.shared)
     }
 
     /// Takes credited time back, paid or granted: from the start of what is credited to its end. What was paid beyond
@@ -116,7 +142,13 @@ impl PaidTime {
     /// Since when money that went back takes the license: a period's, and nothing else is paid for instead (rule 37).
     #[must_use]
     pub fn taken_at(&self) -> Option<Timestamp> {
-        let taken = self.lost().filter(|period| !self.is_replaced(period));
+        // rule 14: what an item shares it has while that is paid, or until it is paid for itself.
+        let shared = self
+            .shared
+            .iter()
+            .filter(|period| self.is_lost_share(period));
+        let lost = self.lost().chain(shared);
+        let taken = lost.filter(|period| !self.is_replaced(period));
         taken.filter_map(|period| period.returned).max()
     }
 
@@ -135,6 +167,12 @@ impl PaidTime {
     fn is_lost(&self, period: &PaidPeriod) -> bool {
         let carries = |other: &PaidPeriod| other.stands() && other.holds >= period.holds;
         period.returned.is_some() && !self.periods.iter().any(carries)
+    }
+
+    fn is_lost_share(&self, period: &PaidPeriod) -> bool {
+        let mut others = self.periods.iter().chain(&self.shared);
+        let carries = |other: &PaidPeriod| other.returned.is_none() && other.holds >= period.holds;
+        period.returned.is_some() && !others.any(carries)
     }
 
     /// Whether something else was paid for when a period's money went back, or has been since: a month beside a year, or in

@@ -1,6 +1,7 @@
 //! Money that went back: which paid periods it takes, as the course stands.
 
 use super::course::Course;
+use super::paid_time::PaidPeriod;
 use crate::domain::condition::money_back::gone_since;
 use crate::domain::id::{InvoiceId, ItemKey, PlanName};
 use crate::domain::time::Timestamp;
@@ -19,11 +20,32 @@ impl Course<'_, '_> {
                 let steps = returned.get(invoice)?;
                 gone_since(steps, |at| terms.policy(plan.as_ref(), at), at)
             };
-            for period in &mut paid.periods {
+            for period in paid.all_periods_mut() {
                 // rule 37: an earlier period's changes nothing.
                 period.returned = gone(&period.invoice).filter(|since| *since < period.holds);
             }
         }
+    }
+
+    /// The periods that pay for the time of some items until an instant; none where some of it was granted: no money that goes
+    /// back takes that.
+    pub(super) fn payers<'k>(
+        &self,
+        items: impl Iterator<Item = &'k ItemKey>,
+        until: Timestamp,
+    ) -> Vec<PaidPeriod> {
+        let reach = items.filter(|key| self.base_end(key) >= Some(until));
+        let of = |key: &ItemKey| {
+            let paid = self.life.paid.get(key);
+            let payers: Vec<_> = paid
+                .into_iter()
+                .flat_map(|p| p.payers(until))
+                .cloned()
+                .collect();
+            Some(payers).filter(|payers| !payers.is_empty())
+        };
+        let all: Option<Vec<_>> = reach.map(of).collect();
+        all.unwrap_or_default().into_iter().flatten().collect()
     }
 
     /// The plan that judges an item: its own, else the one that the metadata names for the whole subscription.

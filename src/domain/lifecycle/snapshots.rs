@@ -5,6 +5,7 @@
 use super::Hears;
 use super::course::{Course, SPEAKS_AFTER};
 use super::late::cause;
+use super::paid_time::PaidPeriod;
 use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
 use super::subscription_life::{Deleted, Pause, TrialEnding};
 use crate::domain::fact::{
@@ -191,11 +192,12 @@ impl<'f> Course<'_, 'f> {
             let peers = old
                 .iter()
                 .filter(|i| i.key != of.key && (alone || is_peer(i, of)));
-            let end = peers.filter_map(|i| self.base_end(&i.key)).max()?;
+            let end = peers.clone().filter_map(|i| self.base_end(&i.key)).max()?;
             let own = of.period.map_or(end, |(_, own)| own.min(end));
-            (own > at && Some(own) > self.base_end(&of.key)).then_some(own)
+            (own > at && Some(own) > self.base_end(&of.key))
+                .then(|| (own, self.payers(peers.map(|i| &i.key), own)))
         };
-        let granted: Vec<(ItemKey, Timestamp)> = new
+        let granted: Vec<(ItemKey, (Timestamp, Vec<PaidPeriod>))> = new
             .into_iter()
             .filter(|i| {
                 let came = self.life.came.get(&i.key) > began;
@@ -203,9 +205,10 @@ impl<'f> Course<'_, 'f> {
             })
             .filter_map(|i| Some((i.key.clone(), running(i)?)))
             .collect();
-        for (key, end) in granted {
-            self.paid_mut(&key).grant(at, end);
+        for (key, (end, payers)) in granted {
+            self.paid_mut(&key).share(at, end, payers);
         }
+        self.money_back(at);
     }
 
     /// Whether an invoice that is not paid bills an item: that is its own, and it waits for it (rule 20).
