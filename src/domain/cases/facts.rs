@@ -139,6 +139,7 @@ pub(super) fn charge(amount_refunded: i64) -> FactBody {
         amount_refunded,
         refunded: amount_refunded == 100,
         refunds: Vec::new(),
+        released: None,
         email: Some("card@example.com".to_owned()),
     })
 }

@@ -39,6 +39,7 @@ fn charge_of(id: &str, invoice: &str, amount: i64, refunded: i64) -> FactBody {
         amount_refunded: refunded,
         refunded: refunded >= amount,
         refunds: Vec::new(),
+        released: None,
         email: None,
     })
 }

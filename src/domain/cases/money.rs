@@ -39,6 +39,35 @@ fn refunds_add_up_and_can_fail() {
         .is("partly_refunded: revoked");
 }
 
+/// Rule 36: what was never captured did not go back; what was captured is all that can.
+#[test]
+fn what_was_never_captured_did_not_go_back() {
+    let captured = |back: i64| {
+        let FactBody::Charge(charge) = charge(back) else {
+            panic!("no charge")
+        };
+        FactBody::Charge(Charge {
+            released: Some(30),
+            ..charge
+        })
+    };
+    let mut case = Case::purchase(|p| p.on_partial_refund = OnPartialRefund::Revoke);
+    case.told(0.0, "charge.captured", captured(30)).told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    );
+    case.is("paid: live for life");
+    let mut case = bought(|_| {});
+    case.told(0.0, "charge.captured", captured(30))
+        .is("paid: live for life")
+        .told(1.0, "charge.refunded", captured(60))
+        .is("partly_refunded: live for life")
+        .told(2.0, "refund.created", refund("re_1", "cs_1", 70))
+        .told(2.0, "charge.refunded", captured(100))
+        .is("refunded: revoked");
+}
+
 /// Rule 37: a refund counts for the period that its invoice paid.
 #[test]
 fn a_refund_counts_for_its_own_period() {

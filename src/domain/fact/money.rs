@@ -20,7 +20,7 @@ pub struct Charge {
     /// Who paid.
     #[n(3)]
     pub customer: Option<CustomerId>,
-    /// Minor units that were charged (captured).
+    /// Minor units of the whole charge, also where less was captured.
     #[n(4)]
     pub amount: i64,
     /// Minor units that went back, cumulative.
@@ -35,6 +35,9 @@ pub struct Charge {
     /// An address: what was typed beside the card, else where Stripe sends its receipt.
     #[n(8)]
     pub email: Option<String>,
+    /// Minor units that were never captured. Stripe counts them among what went back.
+    #[n(9)]
+    pub released: Option<i64>,
 }
 
 /// One refund.

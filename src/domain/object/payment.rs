@@ -17,6 +17,8 @@ pub type PaymentKey = String;
 pub struct Payment {
     charged: Option<i64>,
     told_by_charge: i64,
+    /// What was never captured: the charge counts it among what went back.
+    released: i64,
     wholly: bool,
     refunds: BTreeMap<RefundId, Refund>,
     /// How what went back changed: when, minor units, and whether it was the whole charge.
@@ -26,6 +28,7 @@ pub struct Payment {
 impl Payment {
     fn add_charge(&mut self, charge: &Charge) {
         self.charged = Some(charge.amount);
+        self.released = self.released.max(charge.released.unwrap_or(0));
         self.told_by_charge = self.told_by_charge.max(charge.amount_refunded);
         self.wholly |= charge.refunded;
         for refund in &charge.refunds {
@@ -50,7 +53,8 @@ impl Payment {
             .map(|r| r.amount)
             .sum();
         let known: i64 = self.refunds.values().map(|r| r.amount).sum();
-        standing + (self.told_by_charge - known).max(0)
+        // rule 36: what was never captured never was the shop's, and did not go back.
+        standing + (self.told_by_charge - self.released - known).max(0)
     }
 
     fn went_back_whole(&self) -> bool {
@@ -258,8 +262,10 @@ fn together<'p>(
         return (Returned::Nothing, since);
     }
     let charged: i64 = payments.clone().filter_map(|p| p.charged).sum();
+    let released: i64 = payments.clone().map(|p| p.released).sum();
     let all_whole = changes.len() == payments.count() && changes.iter().all(|(_, _, whole)| *whole);
-    let paid = paid.filter(|p| *p > 0).or(Some(charged)).filter(|p| *p > 0);
+    let paid = paid.filter(|p| *p > 0).unwrap_or(charged) - released;
+    let paid = Some(paid).filter(|p| *p > 0);
     let share = match paid {
         Some(paid) if returned >= paid => Returned::All,
         Some(paid) => Returned::Part(

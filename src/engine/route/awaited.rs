@@ -143,6 +143,7 @@ mod tests {
                 amount_refunded: 0,
                 refunded: false,
                 refunds: Vec::new(),
+                released: None,
                 email: None,
             }),
             chain: None,

@@ -15,6 +15,17 @@ fn a_charge() -> Value {
            "amount_refunded": 0, "refunded": false, "captured": true, "payment_intent": "pi_1", "customer": "cus_1"})
 }
 
+/// Stripe counts what was never captured among what was refunded.
+#[test]
+fn a_part_that_was_never_captured() {
+    let part = json!({"amount_captured": 1500, "amount_refunded": 400});
+    let part = charge("charge.captured", with(a_charge(), part));
+    assert_eq!((part.amount, part.released), (1900, Some(400)));
+    let open = json!({"amount_captured": 0, "captured": false});
+    let open = charge("charge.succeeded", with(a_charge(), open));
+    assert_eq!(open.released, None);
+}
+
 #[test]
 fn charges() {
     let c = charge(

@@ -69,6 +69,9 @@ pub(in super::super) fn charge(object: &Json<'_>) -> Result<Charge, Reason> {
     let amount_refunded = given
         .int("amount_refunded")?
         .unwrap_or(if refunded == Some(true) { amount } else { 0 });
+    // What was only authorized is no capture of a part.
+    let captured = object.get("amount_captured").int();
+    let captured = captured.filter(|_| object.get("captured").bool() == Some(true));
     // The list may be there and hold something else; only whole refunds of it count.
     let refunds = object
         .get("refunds")
@@ -84,6 +87,9 @@ pub(in super::super) fn charge(object: &Json<'_>) -> Result<Charge, Reason> {
         amount_refunded,
         refunded: refunded.unwrap_or(amount > 0 && amount_refunded >= amount),
         refunds,
+        released: captured
+            .map(|captured| amount - captured)
+            .filter(|n| *n > 0),
         email: [
             object.get("billing_details").get("email"),
             object.get("receipt_email"),
