@@ -39,6 +39,40 @@ fn refunds_add_up_and_can_fail() {
         .is("partly_refunded: revoked");
 }
 
+/// Rule 36: a refund that failed is none, and one that follows it is one, also where only the charge tells of it.
+#[test]
+fn what_goes_back_after_a_refund_that_failed_counts() {
+    let mut case = bought(|p| p.on_partial_refund = OnPartialRefund::Revoke);
+    case.told(1.0, "charge.refunded", charge(100))
+        .is("refunded: revoked")
+        .told(
+            5.0,
+            "charge.refund.updated",
+            failed_refund("re_1", "cs_1", 100),
+        )
+        .is("paid: live for life")
+        // The charge may count what failed: it tells of no other refund by itself.
+        .told(6.0, "charge.updated", charge(100))
+        .is("paid: live for life");
+    case.told(9.0, "charge.refunded", charge(40))
+        .is("partly_refunded: revoked")
+        .told(10.0, "refund.created", refund("re_2", "cs_1", 40))
+        .is("partly_refunded: revoked")
+        .told(11.0, "charge.refunded", charge(100))
+        .is("refunded: revoked")
+        .told(12.0, "refund.failed", failed_refund("re_2", "cs_1", 40))
+        .is("partly_refunded: revoked");
+    let mut case = bought(|_| {});
+    case.told(1.0, "charge.refunded", charge(100))
+        .told(
+            5.0,
+            "charge.refund.updated",
+            failed_refund("re_1", "cs_1", 100),
+        )
+        .told(9.0, "charge.refunded", charge(100))
+        .is("refunded: revoked");
+}
+
 /// Rule 36: what was never captured did not go back; what was captured is all that can.
 #[test]
 fn what_was_never_captured_did_not_go_back() {

@@ -3,12 +3,15 @@
 //! Since basil an invoice can have several payments, so what went back is added up per invoice (or session) over all its
 //! payments and compared with what was paid on it (rule 36).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::refund::Refund;
 use crate::domain::fact::{Charge, Fact, FactBody, Refund as ShownRefund};
 use crate::domain::id::{ChargeId, InvoiceId, PaymentIntentId, RefundId};
 use crate::domain::time::Timestamp;
+
+/// The event that tells of a refund. Others show the charge as well, and nothing new of its refunds.
+const CHARGE_REFUNDED: &str = "charge.refunded";
 
 /// Names a payment: its intent, or its charge where no intent is known.
 pub type PaymentKey = String;
@@ -21,26 +24,61 @@ pub struct Payment {
     released: i64,
     wholly: bool,
     refunds: BTreeMap<RefundId, Refund>,
+    /// When a refund last failed.
+    failed: Option<Timestamp>,
+    /// Refunds that failed and that the charge no longer counts.
+    uncounted: BTreeSet<RefundId>,
     /// How what went back changed: when, minor units, and whether it was the whole charge.
     changes: Vec<(Timestamp, i64, bool)>,
 }
 
 impl Payment {
-    fn add_charge(&mut self, charge: &Charge) {
+    fn add_charge(&mut self, fact: &Fact, charge: &Charge) {
+        self.recount(fact, charge);
         self.charged = Some(charge.amount);
         self.released = self.released.max(charge.released.unwrap_or(0));
         self.told_by_charge = self.told_by_charge.max(charge.amount_refunded);
         self.wholly |= charge.refunded;
         for refund in &charge.refunds {
-            self.add_refund(refund);
+            self.add_refund(fact.at, refund);
         }
     }
 
-    fn add_refund(&mut self, refund: &ShownRefund) {
-        self.refunds
-            .entry(refund.id.clone())
-            .or_insert(Refund::new(refund.amount))
-            .add(refund.stands);
+    /// Where a refund failed and money went back once more, whether the charge still counts the failed one. Nobody says whether
+    /// Stripe does. It does not, where it counts no more than before, or than what failed: then the new refund is in that.
+    fn recount(&mut self, fact: &Fact, charge: &Charge) {
+        let again =
+            fact.kind == CHARGE_REFUNDED && self.failed.is_some_and(|at| at.s() < fact.at.s());
+        let failed: i64 = self
+            .refunds
+            .values()
+            .filter(|r| !r.stands())
+            .map(|r| r.amount)
+            .sum();
+        // rule 36: a refund that failed is none, and the one that follows it is one.
+        if again && charge.amount_refunded <= self.told_by_charge.max(failed) {
+            let failed = self.refunds.iter().filter(|(_, r)| !r.stands());
+            self.uncounted = failed.map(|(id, _)| id.clone()).collect();
+            (self.told_by_charge, self.wholly) = (0, false);
+        }
+    }
+
+    fn add_refund(&mut self, at: Timestamp, refund: &ShownRefund) {
+        let known = self.refunds.entry(refund.id.clone());
+        let known = known.or_insert(Refund::new(refund.amount));
+        let stood = known.stands();
+        known.add(refund.stands);
+        if stood && !known.stands() {
+            self.failed = Some(at);
+        }
+    }
+
+    /// The refunds that the charge counts.
+    fn counted(&self) -> impl Iterator<Item = &Refund> {
+        let refunds = self.refunds.iter();
+        refunds
+            .filter(|(id, _)| !self.uncounted.contains(*id))
+            .map(|(_, refund)| refund)
     }
 
     /// Minor units that went back: the refunds that stand, and what the charge tells of beyond the refunds known by
@@ -52,13 +90,13 @@ impl Payment {
             .filter(|r| r.stands())
             .map(|r| r.amount)
             .sum();
-        let known: i64 = self.refunds.values().map(|r| r.amount).sum();
+        let known: i64 = self.counted().map(|r| r.amount).sum();
         // rule 36: what was never captured never was the shop's, and did not go back.
         standing + (self.told_by_charge - self.released - known).max(0)
     }
 
     fn went_back_whole(&self) -> bool {
-        self.wholly && self.refunds.values().all(|r| r.stands())
+        self.wholly && self.counted().all(|r| r.stands())
     }
 }
 
@@ -124,12 +162,12 @@ impl Payments {
         match &fact.body {
             FactBody::Charge(c) => {
                 let payment = self.payment(c.payment_intent.as_ref(), Some(&c.id));
-                payment.add_charge(c);
+                payment.add_charge(fact, c);
                 payment.note_change(fact.at);
             }
             FactBody::Refund(r) => {
                 let payment = self.payment(r.payment_intent.as_ref(), r.charge.as_ref());
-                payment.add_refund(r);
+                payment.add_refund(fact.at, r);
                 payment.note_change(fact.at);
             }
             FactBody::Session(_)
