@@ -151,7 +151,7 @@ pub enum Command {
     Override(OverrideArgs),
     /// End the licenses of a purchase for good.
     Revoke(DecisionArgs),
-    /// Let the customer keep the license despite a refund or dispute.
+    /// Let the customer keep the license despite a refund or dispute of what is paid by now.
     Keep(DecisionArgs),
     /// Keep a note with a purchase: what was reported about it until now counts as looked at. Also with an event: one that could not be
     /// read changes nothing then, one that waits for its purchase waits on. And with what the nightly audit found of a source, as

@@ -22,8 +22,8 @@ pub struct Decided {
     pub grant: Option<Option<Timestamp>>,
     /// Revoked for good.
     pub revoked: bool,
-    /// Kept despite refunds and disputes.
-    pub kept: bool,
+    /// Kept despite refunds and disputes of what was paid by then.
+    pub kept: Option<Timestamp>,
     /// Time that was added, with when that was said.
     pub extensions: Vec<Extension>,
     /// A grace does not end before this.
@@ -48,10 +48,8 @@ impl Decided {
                     until: *until,
                 }),
                 Verb::Exempt { until } => decided.exempt = decided.exempt.max(Some(*until)),
-                Verb::Revoke => {
-                    (decided.revoked, decided.grant, decided.kept) = (true, None, false)
-                }
-                Verb::Keep => (decided.kept, decided.revoked) = (true, false),
+                Verb::Revoke => (decided.revoked, decided.grant, decided.kept) = (true, None, None),
+                Verb::Keep => (decided.kept, decided.revoked) = (Some(fact.at), false),
                 Verb::ApplyRevision => decided.apply_from = Some(fact.at),
                 Verb::Override { values, until } => decided.overrides.push(DatedOverride {
                     from: fact.at,
@@ -70,6 +68,13 @@ impl Decided {
             }
         }
         decided
+    }
+
+    /// Whether the customer keeps what was paid for at an instant, whatever becomes of that money. A later payment is another
+    /// matter.
+    #[must_use]
+    pub fn keeps(&self, paid_at: Timestamp) -> bool {
+        self.kept.is_some_and(|said| paid_at <= said)
     }
 
     /// Not before this the paid end counts as reached; `None`: nobody added time.

@@ -153,3 +153,29 @@ fn an_added_item_shares_the_fate_of_the_period_that_it_came_into() {
         .told(4.0, "refund.created", back())
         .is("active: revoked, live 33");
 }
+
+/// Rule 50: who lets a customer keep it means what is paid by then, whatever becomes of that money; what is paid later is
+/// another matter.
+#[test]
+fn what_a_person_lets_the_customer_keep_was_paid_by_then() {
+    let mut later = Case::subscription(|_| {});
+    later
+        .paid(0.0, "in_1", 0.0, 30.0)
+        .told(1.0, "refund.created", refund("re_1", "in_1", 1))
+        .decide(2.0, Verb::Keep)
+        .is("active: live 33");
+    let open = |of| dispute("dp_1", of, DisputeStatus::Open);
+    later
+        .told(3.0, "charge.dispute.created", open("in_1"))
+        .is("active: live 33")
+        .paid(30.05, "in_2", 30.0, 60.0)
+        .told(31.0, "refund.created", refund("re_2", "in_2", 1))
+        .is("active: revoked")
+        .decide(32.0, Verb::Keep)
+        .is("active: live 63");
+    let second = dispute("dp_2", "in_3", DisputeStatus::Open);
+    later
+        .paid(60.05, "in_3", 60.0, 90.0)
+        .told(61.0, "charge.dispute.created", second)
+        .is("active: suspended");
+}

@@ -55,15 +55,19 @@ pub fn of_purchase(
 }
 
 /// Since when some of the money of the period that ran at a subscription's end went back, in whole or in part: who ends it
-/// and gets the rest back has no rest (rule 34).
+/// and gets the rest back has no rest (rule 34). `kept`: whether a person lets the customer keep what was paid at an instant.
 #[must_use]
 pub fn rest_returned(
     returned: &ReturnedByInvoice,
     paid: Option<&PaidTime>,
     ended: Timestamp,
+    kept: impl Fn(Timestamp) -> bool,
 ) -> Option<Timestamp> {
     let paid = paid?;
-    let periods = paid.periods.iter().filter(|p| !paid.is_given_up(p));
+    let periods = paid
+        .periods
+        .iter()
+        .filter(|p| !paid.is_given_up(p) && !kept(p.paid_at));
     let running = periods.filter(|p| p.start <= ended && p.holds > ended);
     running
         .filter_map(|p| returned.get(&p.invoice)?.last())

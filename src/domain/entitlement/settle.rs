@@ -6,6 +6,7 @@ use super::{Ctx, Want};
 use crate::domain::condition::{
     DisputeEffect, EndingEffect, PauseEffect, RefundEffect, dispute, ending, refund,
 };
+use crate::domain::decided::Decided;
 use crate::domain::id::{ItemKey, PlanName};
 use crate::domain::lifecycle::phase::{self, Phase};
 use crate::domain::lifecycle::{Episode, GraceOutcome, PaidTime, PurchaseLife, SubscriptionLife};
@@ -72,7 +73,8 @@ impl Ctx<'_> {
 
     pub(super) fn settle_purchase(&self, life: &PurchaseLife, claim: &Claim<'_>) -> Settled {
         let policy = self.policy(claim.plan.map(|p| &p.name));
-        let kept = self.terms.decided.kept;
+        // There is one payment, whenever it comes.
+        let kept = self.terms.decided.kept.is_some();
         let until = claim
             .template
             .duration
@@ -137,27 +139,23 @@ impl Ctx<'_> {
         let item = Some(&claim.item).filter(|_| !claim.asked);
         let grace = life.grace_of(item, paid_end, self.now);
         let phase = phase::of_item(life, base, grace);
-        let mut known = known_end(life, claim, base, paid, phase);
-        // rule 50: kept despite the money that went back.
-        known.rest_returned = known.rest_returned.filter(|_| !decided.kept);
+        let mut known = known_end(life, claim, decided, base, paid, phase);
         // rule 34: a scheduled end counts for an item that is paid for, whatever became of the others.
         known.in_grace &= paid_end.is_none_or(|end| end <= self.now);
         let (ending, end_at) = ending::effect(&known, &policy);
         // What metadata asks for is paid for by any item that carries it.
         let times = || keys.iter().filter_map(|key| life.paid.get(*key));
         let paid_since = |at| times().any(|p| p.periods.iter().any(|period| period.paid_at > at));
+        // rule 50: kept despite disputes of what was paid by then.
+        let disputes = life.disputes.iter();
+        let disputes = disputes.filter(|(_, dispute)| !decided.keeps(dispute.paid_by()));
+        let disputes = disputes
+            .map(|(id, dispute)| (id.clone(), *dispute))
+            .collect();
         let pair = Pair {
             phase,
-            refund: if decided.kept {
-                RefundEffect::None
-            } else {
-                refund::of_items(times())
-            },
-            dispute: if decided.kept {
-                DisputeEffect::None
-            } else {
-                dispute::effect(&life.disputes, &policy, paid_since)
-            },
+            refund: refund::of_items(times()),
+            dispute: dispute::effect(&disputes, &policy, paid_since),
             pause: PauseEffect::of(life.paused, life.ended.is_some(), &policy),
             ending,
         };
@@ -211,6 +209,7 @@ impl Ctx<'_> {
 fn known_end(
     life: &SubscriptionLife,
     claim: &Claim<'_>,
+    decided: &Decided,
     base: Option<Timestamp>,
     paid: Option<&PaidTime>,
     phase: Phase,
@@ -237,9 +236,11 @@ fn known_end(
         paid_after: life
             .ended
             .is_some_and(|e| paid.is_some_and(|p| p.periods.iter().any(|x| x.paid_at > e.at))),
-        rest_returned: life
-            .ended
-            .and_then(|e| refund::rest_returned(&life.returned, paid, e.at)),
+        // rule 50: kept despite the money that went back.
+        rest_returned: life.ended.and_then(|e| {
+            let kept = |paid_at| decided.keeps(paid_at);
+            refund::rest_returned(&life.returned, paid, e.at, kept)
+        }),
         scheduled: counts.zip(life.scheduled_since),
         unlicensed: !claim.sells,
         runs_out: life.paused.is_some_and(|p| p.trial_over),

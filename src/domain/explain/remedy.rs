@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::end::promised_at;
 use crate::domain::entitlement::{SeatDue, Want, Why};
 use crate::domain::id::ObjectKind;
 use crate::domain::lifecycle::{Folded, Kind};
@@ -48,7 +49,12 @@ impl Remedy {
                 Kind::Payment if machine.object().kind() == ObjectKind::Issued => Payments::Issued,
                 Kind::Payment => Payments::Once,
             },
-            kept: folded.decided.kept,
+            kept: match machine.kind {
+                Kind::Subscription => {
+                    promised_at(folded, seat).is_some_and(|paid_at| folded.decided.keeps(paid_at))
+                }
+                Kind::Payment => folded.decided.kept.is_some(),
+            },
             is_over: matches!(seat.want, Want::Live { .. }) && !seat.want.live_at(at),
             for_life: seat.want == Want::Live { until: None },
         }
@@ -66,7 +72,7 @@ impl Remedy {
                 "a failed renewal, a refund, a dispute or a cancellation would change it"
             }
             (Payments::Renewed, false, true) => {
-                "a failed renewal or a cancellation would change it; a refund or a dispute does not, by `keyward keep`"
+                "a failed renewal or a cancellation would change it; a refund or a dispute of what is paid by now does not, by `keyward keep`"
             }
             (Payments::Once, false, false) => {
                 "a refund, a dispute or a person's order, like `keyward revoke`, would change it"

@@ -7,10 +7,9 @@ use crate::domain::id::{InvoiceId, ItemKey, PlanName};
 use crate::domain::time::Timestamp;
 
 impl Course<'_, '_> {
-    /// Notes of each paid period since when its money is gone, by the policy of its item's plan (rules 36, 37). What a person
-    /// lets the customer keep is not gone (rule 50).
+    /// Notes of each paid period since when its money is gone, by the policy of its item's plan (rules 36, 37).
     pub(super) fn money_back(&mut self, at: Timestamp) {
-        if self.life.returned.is_empty() || self.terms.decided.kept {
+        if self.life.returned.is_empty() {
             return;
         }
         let plans: Vec<_> = self.life.paid.keys().map(|key| self.plan_of(key)).collect();
@@ -22,7 +21,9 @@ impl Course<'_, '_> {
             };
             for period in paid.all_periods_mut() {
                 // rule 37: an earlier period's changes nothing.
-                period.returned = gone(&period.invoice).filter(|since| *since < period.holds);
+                let gone = gone(&period.invoice).filter(|since| *since < period.holds);
+                // rule 50: kept despite the money that went back.
+                period.returned = gone.filter(|_| !terms.decided.keeps(period.paid_at));
             }
         }
     }

@@ -72,15 +72,35 @@ pub struct Dispute {
     /// Where it stands.
     pub state: DisputeState,
     pub since: Timestamp,
+    /// When it was first heard of, by the provider's clock.
+    pub opened: Timestamp,
+    /// When its invoice was paid, where that is known.
+    pub paid_at: Option<Timestamp>,
 }
 
 impl Dispute {
+    pub(super) const fn new(state: DisputeState, at: Timestamp) -> Self {
+        Self {
+            state,
+            since: at,
+            opened: at,
+            paid_at: None,
+        }
+    }
+
+    /// When what it is about was paid: by its own instant, where nothing else is known.
+    #[must_use]
+    pub fn paid_by(&self) -> Timestamp {
+        self.paid_at.unwrap_or(self.opened)
+    }
+
     pub(super) fn add(&mut self, shown: DisputeState, at: Timestamp) {
         let next = step(self.state, shown).from(self.state);
         if next != self.state {
             *self = Self {
                 state: next,
                 since: at,
+                ..*self
             };
         }
     }

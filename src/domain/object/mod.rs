@@ -58,8 +58,25 @@ impl<'f> Objects<'f> {
         for fact in facts {
             objects.add(fact);
         }
+        for fact in facts {
+            objects.date_dispute(fact);
+        }
         objects.subscription = Subscription::of(facts, &objects.invoices, terms);
         objects
+    }
+
+    /// Notes when the invoice of a dispute was paid.
+    fn date_dispute(&mut self, fact: &Fact) {
+        let FactBody::Dispute(shown) = &fact.body else {
+            return;
+        };
+        let invoice = self
+            .payments
+            .invoice_paid_by(shown.payment_intent.as_ref(), shown.charge.as_ref());
+        let paid = invoice.and_then(|id| self.invoices.get(id)?.paid.as_ref());
+        if let (Some(paid), Some(dispute)) = (paid, self.disputes.get_mut(&shown.id)) {
+            dispute.paid_at = Some(paid.at);
+        }
     }
 
     fn add(&mut self, fact: &'f Fact) {
@@ -78,10 +95,7 @@ impl<'f> Objects<'f> {
             }
             FactBody::Dispute(d) => {
                 if let Some(shown) = dispute::DisputeState::of(d.status) {
-                    let new = Dispute {
-                        state: shown,
-                        since: fact.at,
-                    };
+                    let new = Dispute::new(shown, fact.at);
                     self.disputes
                         .entry(d.id.clone())
                         .or_insert(new)

@@ -187,12 +187,26 @@ impl Payments {
         intent: Option<&PaymentIntentId>,
         charge: Option<&ChargeId>,
     ) -> &mut Payment {
+        let key = self.key(intent, charge);
+        self.by_key.entry(key).or_default()
+    }
+
+    fn key(&self, intent: Option<&PaymentIntentId>, charge: Option<&ChargeId>) -> PaymentKey {
         let intent = intent.or_else(|| charge.and_then(|c| self.intent_of_charge.get(c)));
         let key = intent
             .map(PaymentIntentId::as_str)
-            .or_else(|| charge.map(ChargeId::as_str))
-            .unwrap_or_default();
-        self.by_key.entry(key.to_owned()).or_default()
+            .or_else(|| charge.map(ChargeId::as_str));
+        key.unwrap_or_default().to_owned()
+    }
+
+    /// The invoice that a payment paid.
+    #[must_use]
+    pub fn invoice_paid_by(
+        &self,
+        intent: Option<&PaymentIntentId>,
+        charge: Option<&ChargeId>,
+    ) -> Option<&InvoiceId> {
+        self.invoice_of(&self.key(intent, charge))
     }
 
     fn invoice_of(&self, key: &PaymentKey) -> Option<&InvoiceId> {

@@ -89,12 +89,8 @@ pub(crate) fn may_be_new(moment: Moment<'_>, s: usize) -> bool {
 
 /// What a license should be, money that went back included.
 pub(crate) fn over(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -> Ruled {
-    let disputed = if is_kept(moment, s) {
-        kept(moment, s, life, by_time(moment, s, chain, life))
-    } else {
-        let refunded = after_refunds(moment, s, chain, life);
-        after_disputes(moment, s, life, refunded)
-    };
+    let refunded = after_refunds(moment, s, chain, life);
+    let disputed = after_disputes(moment, s, life, refunded);
     let paused = life.state.paused && !life.state.status.is_over() && !moment.policy.pause_keeps;
     match disputed.0 {
         // Rule 33. One that was revoked before is not made anew meanwhile (rule 5).
@@ -109,23 +105,13 @@ pub(crate) fn over(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>)
     }
 }
 
-/// Whether a person lets the customer keep it, whatever money went back (rule 50).
-fn is_kept(moment: Moment<'_>, s: usize) -> bool {
-    let decision = decided::decision(moment, &moment.stripe.subs[s].id);
-    decision
-        .ok()
-        .flatten()
-        .is_some_and(|d| d.word == Word::Keep)
-}
-
-/// What is kept is as time has it; what was revoked before and would be over may stay so.
-fn kept(moment: Moment<'_>, s: usize, life: &Life<'_>, plain: Ruled) -> Ruled {
-    match plain.0 {
-        Want::Stopped(_) if revoked_before(moment, s, life) => (Want::Stopped(ENDED), plain.1),
-        Want::Live(_) | Want::LiveFrom(_) | Want::Stopped(_) | Want::Nothing | Want::Open(_) => {
-            plain
-        }
-    }
+/// Whether a person lets the customer keep what an invoice paid for, whatever becomes of its money: it was paid by then
+/// (rule 50).
+fn is_kept(moment: Moment<'_>, i: usize) -> bool {
+    let invoice = &moment.stripe.invoices[i];
+    let decision = decided::decision(moment, &moment.stripe.subs[invoice.sub].id);
+    let kept = decision.ok().flatten().filter(|d| d.word == Word::Keep);
+    kept.is_some_and(|d| invoice.paid.is_some_and(|paid| paid <= d.at))
 }
 
 /// What a refund of one invoice does to a license.
@@ -196,7 +182,8 @@ fn effect(moment: Moment<'_>, chain: &Chain, life: &Life<'_>, i: usize) -> Effec
 fn after_refunds(moment: Moment<'_>, s: usize, chain: &Chain, life: &Life<'_>) -> Ruled {
     let plain = by_time(moment, s, chain, life);
     let (mut taken, mut ends): (Option<Time>, bool) = (None, false);
-    for i in (0..moment.stripe.invoices.len()).filter(|i| moment.stripe.invoices[*i].sub == s) {
+    let of_it = |i: &usize| moment.stripe.invoices[*i].sub == s && !is_kept(moment, *i);
+    for i in (0..moment.stripe.invoices.len()).filter(of_it) {
         match effect(moment, chain, life, i) {
             Effect::Nothing => {}
             Effect::Taken(since) => taken = taken.max(Some(since)),
@@ -238,7 +225,8 @@ fn after_disputes(moment: Moment<'_>, s: usize, life: &Life<'_>, plain: Ruled) -
     };
     let mut disputes = moment.stripe.disputes.iter();
     let any = disputes.any(|d| d.at <= moment.at && of_it(d.of));
-    match disputed(moment, of_it, paid_after) {
+    let counts = |of: Paid| of_it(of) && !matches!(of, Paid::Invoice(i, _) if is_kept(moment, i));
+    match disputed(moment, counts, paid_after) {
         Disputed::No => match plain.0 {
             // What was revoked and would be given back is over by now: it may stay as it is.
             Want::Stopped(_) if revoked_before(moment, s, life) => (Want::Stopped(ENDED), plain.1),
