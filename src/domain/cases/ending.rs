@@ -132,23 +132,87 @@ fn units_come_and_go() {
         .is("active: live 33, live 33");
 }
 
-/// Rule 24: a trial that Stripe ends for want of a payment method is over, also where a cancelled one lives on.
+fn on_trial(s: &mut Subscription) {
+    (s.status, s.trial_end) = (SubscriptionStatus::Trialing, Some(day(14.0)));
+}
+
+/// A trial until day 14, and its end as it is then told.
+fn trial_ended(
+    on_cancel: OnCancel,
+    at: f64,
+    before: impl FnOnce(&mut Case),
+    change: impl FnOnce(&mut Subscription),
+) -> Case {
+    let mut case = Case::subscription(|p| p.on_cancel = on_cancel);
+    case.shown(0.0, 0.0, 14.0, on_trial).is("trialing: live 17");
+    before(&mut case);
+    let over = snapshot(0.0, 14.0, |s| {
+        on_trial(s);
+        (s.event, s.status) = (SubscriptionEvent::Deleted, SubscriptionStatus::Canceled);
+        s.ended_at = Some(day(at));
+        change(s);
+    });
+    case.told(at, "customer.subscription.deleted", over);
+    case
+}
+
+/// Rule 24: a trial that Stripe ends for want of a payment method is over, also where a cancelled one lives on: with the reason that
+/// older bodies give, without any, and after it was paused for that.
 #[test]
 fn a_trial_without_a_payment_method_is_not_kept() {
     for on_cancel in [OnCancel::PeriodEnd, OnCancel::Now, OnCancel::Keep] {
-        let mut case = Case::subscription(|p| p.on_cancel = on_cancel);
-        let trial = |s: &mut Subscription| {
-            (s.status, s.trial_end) = (SubscriptionStatus::Trialing, Some(day(14.0)));
+        for reason in [Some(EndReason::PaymentFailed), None] {
+            trial_ended(on_cancel, 14.0, |_| {}, |s| s.end_reason = reason).is("ended: expired");
+        }
+        let pauses = |case: &mut Case| {
+            case.shown(14.0, 0.0, 14.0, |s| {
+                on_trial(s);
+                s.status = SubscriptionStatus::Paused;
+            })
+            .is("trialing: expired");
         };
-        case.shown(0.0, 0.0, 14.0, trial).is("trialing: live 17");
-        let over = snapshot(0.0, 14.0, |s| {
-            trial(s);
-            (s.event, s.status) = (SubscriptionEvent::Deleted, SubscriptionStatus::Canceled);
-            (s.end_reason, s.ended_at) = (Some(EndReason::PaymentFailed), Some(day(14.0)));
-        });
-        case.told(14.0, "customer.subscription.deleted", over)
-            .is("ended: expired");
+        let asks = |s: &mut Subscription| s.end_reason = Some(EndReason::Requested);
+        trial_ended(on_cancel, 40.0, pauses, asks).is("ended: expired");
     }
+}
+
+/// Rules 23 and 34: a trial that somebody cancelled is what `on_cancel` makes of it, also before bodies said why it ended.
+#[test]
+fn a_cancelled_trial_is_kept_where_the_policy_says_so() {
+    let asks = |s: &mut Subscription| s.end_reason = Some(EndReason::Requested);
+    trial_ended(OnCancel::Keep, 6.0, |_| {}, asks).is("ended: live for life");
+    let schedules = |case: &mut Case| {
+        case.shown(5.0, 0.0, 14.0, |s| {
+            on_trial(s);
+            s.cancel_at_period_end = true;
+        });
+    };
+    trial_ended(OnCancel::Keep, 14.0, schedules, |_| {}).is("ended: live for life");
+    trial_ended(OnCancel::PeriodEnd, 6.0, |_| {}, asks).is("ended: live 14");
+}
+
+/// Rules 30 and 34: Stripe gives up for an upgrade that was never paid. Nobody cancelled: what was paid lives to its end, and is kept
+/// no longer.
+#[test]
+fn what_stripe_gave_up_is_not_kept() {
+    let mut case = paid_once(|p| p.on_cancel = OnCancel::Keep);
+    let upgrade = |event| {
+        let lines = vec![InvoiceLine {
+            proration: true,
+            ..line("si_1", "price_pro", 9, 12.0, 30.0)
+        }];
+        with(invoice("in_2", event, lines), |i| {
+            i.reason = BillingReason::Update;
+        })
+    };
+    case.told(12.0, "failed", upgrade(InvoiceEvent::PaymentFailed))
+        .deleted(24.0, 0.0, 30.0, EndReason::PaymentFailed)
+        .is("ended: live 30")
+        .on(30.0)
+        .is("ended: expired");
+    // Paid after all, it is still not for ever.
+    case.told(31.0, "paid", upgrade(InvoiceEvent::Paid))
+        .is("ended: expired");
 }
 
 /// A license that was revoked for a refund, at a service that does not bring it back: it refuses that, or says that it did.

@@ -56,7 +56,7 @@ pub struct Known {
     pub in_grace: bool,
     /// Whether it was not in grace or lapsed at the subscription's end, or paid beyond it: what had lapsed is not kept.
     pub reached_end: bool,
-    /// Whether it ended with a trial, and nothing was paid for it.
+    /// Whether a trial that nobody cancelled was over at the end, and nothing was ever paid for it.
     pub trial_over: bool,
     /// Whether something was paid for it after the subscription's end.
     pub paid_after: bool,
@@ -89,16 +89,20 @@ pub fn effect(known: &Known, policy: impl Fn(Timestamp) -> Policy) -> (EndingEff
         if known.unlicensed && (ended.gave_up || policy(ended.told).on_cancel == OnCancel::Keep) {
             return (EndingEffect::AtPaidEnd, ended.at);
         }
-        // A trial that ends without a payment method is over, whatever a cancelled one is worth (rule 24).
-        if ended.gave_up && known.trial_over {
+        // rule 24: a trial that ends without a payment method is over, whatever a cancelled one is worth, and whoever then
+        // deletes it.
+        if known.trial_over {
             return (EndingEffect::AtPaidEnd, ended.at);
         }
-        // An item that was paid all the while ends like any other (rule 34).
         if ended.gave_up && (known.in_grace || known.paid_after || !known.reached_end) {
             return (EndingEffect::GaveUp, ended.at);
         }
+        // An item that was paid all the while ends like any other (rule 34).
         return match policy(ended.told).on_cancel {
-            OnCancel::Keep if !known.reached_end => (EndingEffect::AtPaidEnd, ended.at),
+            // rule 30: nobody cancelled, so there is nothing to keep: it lives to what was paid.
+            OnCancel::Keep if ended.gave_up || !known.reached_end => {
+                (EndingEffect::AtPaidEnd, ended.at)
+            }
             on_cancel @ (OnCancel::PeriodEnd | OnCancel::Now | OnCancel::Keep) => {
                 by_policy(ended.at, on_cancel)
             }

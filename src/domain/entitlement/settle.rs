@@ -9,7 +9,9 @@ use crate::domain::condition::{
 use crate::domain::decided::Decided;
 use crate::domain::id::{ItemKey, PlanName};
 use crate::domain::lifecycle::phase::{self, Phase};
-use crate::domain::lifecycle::{Episode, GraceOutcome, PaidTime, PurchaseLife, SubscriptionLife};
+use crate::domain::lifecycle::{
+    Deleted, Episode, GraceOutcome, PaidTime, PurchaseLife, SubscriptionLife,
+};
 use crate::domain::policy::Policy;
 use crate::domain::time::{Span, Timestamp};
 
@@ -228,8 +230,7 @@ fn known_end(
     ending::Known {
         deleted: life.ended,
         in_grace: phase.is_unpaid(),
-        trial_over: phase == Phase::Trial
-            && base.is_some_and(|b| life.ended.is_some_and(|e| b <= e.at)),
+        trial_over: !phase.is_unpaid() && ended_with_trial(life, claim),
         reached_end: life
             .ended
             .is_none_or(|e| !was_unpaid || base.is_some_and(|base| base >= e.at)),
@@ -245,6 +246,19 @@ fn known_end(
         unlicensed: !claim.sells,
         runs_out: life.paused.is_some_and(|p| p.trial_over),
     }
+}
+
+/// Whether it ended when a trial was over that nobody cancelled, or that was paused since, and nothing was ever paid for the claim.
+fn ended_with_trial(life: &SubscriptionLife, claim: &Claim<'_>) -> bool {
+    let paid = |key: &ItemKey| life.paid.get(key).is_some_and(|p| p.end().is_some());
+    let was_paid = if claim.asked {
+        life.carriers.iter().any(paid)
+    } else {
+        paid(&claim.item)
+    };
+    let paused = life.paused.is_some_and(|p| p.trial_over);
+    let over = |e: Deleted| paused || !e.asked && life.trial_until.is_some_and(|end| end <= e.at);
+    !was_paid && life.ended.is_some_and(over)
 }
 
 /// Where the expiry stands under `keep` after a grace that ended at `ends`.

@@ -47,6 +47,7 @@ impl<'f> Course<'_, 'f> {
                     at: fact.at,
                     told: fact.at,
                     gave_up: false,
+                    asked: false,
                     never_began: true,
                 });
                 self.step(fact, SubscriptionTrigger::FirstPaymentExpired);
@@ -333,16 +334,20 @@ impl<'f> Course<'_, 'f> {
         let status = before.map(|v| v.shown.status);
         let late = matches!(status, Some(Status::PastDue | Status::Unpaid))
             || self.state().is_some_and(S::owes);
-        let gave_up = match version.shown.end_reason {
-            Some(EndReason::PaymentFailed) => true,
-            Some(EndReason::Requested | EndReason::PaymentDisputed) => false,
-            None => late,
+        let scheduled = version.shown.cancel_at_period_end
+            || version.shown.cancel_at.is_some()
+            || self.life.scheduled_since.is_some();
+        let (gave_up, asked) = match version.shown.end_reason {
+            Some(EndReason::PaymentFailed) => (true, false),
+            Some(EndReason::Requested | EndReason::PaymentDisputed) => (false, true),
+            None => (late, scheduled),
         };
         let at = version.shown.ended_at.unwrap_or(fact.at).min(fact.at);
         self.life.ended = Some(Deleted {
             at,
             told: fact.at,
             gave_up,
+            asked,
             never_began: false,
         });
         if gave_up {

@@ -82,6 +82,8 @@ pub struct Deleted {
     pub told: Timestamp,
     /// Whether Stripe gave up collecting.
     pub gave_up: bool,
+    /// Whether somebody asked for it, as far as anybody told.
+    pub asked: bool,
     /// The first payment was never made: nothing remains.
     pub never_began: bool,
 }

@@ -47,6 +47,16 @@ pub(crate) fn after_the_end(
             Want::Open("paid after the deletion, on_cancel is not period_end"),
             "16, 34",
         ),
+        // Nobody cancelled: there is nothing to keep.
+        OnCancel::Keep
+            if moment.stripe.new_shape && life.state.reason == Some("payment_failed") =>
+        {
+            if moment.at < end {
+                (Want::until(end), "30")
+            } else {
+                (Want::Stopped(OVER), "30")
+            }
+        }
         OnCancel::Now | OnCancel::Keep if looks_given_up(moment, s, life, ended) => (
             Want::Open("Stripe gave up while the time was paid for, on_cancel is not period_end"),
             "30, 34",
