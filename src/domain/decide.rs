@@ -192,8 +192,8 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     let here = ServiceKind::named(world.brakes.service);
     let mut wanted = differences(machine, due, (world.abilities, here), world.now);
     adoption::leave_margins(machine, due, world, &mut wanted);
-    if look_up::keys_wait(machine, folded, world).is_some() {
-        wanted.retain(|d| !look_up::is_newcomer(folded, &d.act));
+    if look_up::keys_wait(machine, folded, due, world).is_some() {
+        wanted.retain(|d| !look_up::waits_for_answer(folded, &d.act));
     }
     if !extends(machine, folded, due, world).is_empty() {
         wanted.retain(|d| d.act.new_license().is_none());
@@ -296,14 +296,14 @@ fn wake(
     let new = |c: &&DueNotice| !machine.notices.iter().any(|n| c.is(n));
     let notices = calls.iter().filter(new).map(|c| c.due);
     let grace = folded.life.open_episode().map(|e| e.ends);
-    let newcomers = look_up::keys_wait(machine, folded, world);
+    let waiting = look_up::keys_wait(machine, folded, due, world);
     let asked = extends(machine, folded, due, world);
     let named = asked.first().and_then(|_| machine.waits_for_named());
     earliest(
         due.wake,
         notices
             .chain(grace)
-            .chain(newcomers)
+            .chain(waiting)
             .chain(named)
             .chain(by_hand::next_read(machine))
             .chain(doubted::next_read(machine, due, world.now)),

@@ -125,6 +125,9 @@ pub enum Finding {
     /// Stripe calls the subscription past due, and what it owes for was never told.
     #[n(25)]
     LateForUnknown,
+    /// The plan that a purchase's metadata names counts units, and nobody told how many were bought.
+    #[n(26)]
+    UnitsUnknown,
 }
 
 /// A finding, and when it was so.
@@ -244,6 +247,10 @@ impl Sentence for Finding {
             Self::LateForUnknown => f.write_str(
                 "Stripe calls the subscription past due, and what it owes for was never told here, for it began before this store: \
                  ending its license waits for you. `keyward adopt` or `keyward backfill` reads what is missing",
+            ),
+            Self::UnitsUnknown => f.write_str(
+                "the plan that the purchase's metadata names counts units, and how many were bought was not told: those that its \
+                 events show are served, or one. With an `api_key` Stripe is asked",
             ),
             Self::LineItemsCut => f.write_str(
                 "the Checkout session sold more lines than its events show: those that are not shown are not served",

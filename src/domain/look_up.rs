@@ -124,8 +124,12 @@ fn what_was_bought(
     payment: &PurchaseLife,
     due: &Entitlement,
 ) -> Option<Question> {
-    let cut = payment.cut.as_ref().filter(|_| !payment.is_named());
-    if payment.paid_at.is_none() || payment.lines_told || (!due.seats.is_empty() && cut.is_none()) {
+    // rule 14: where the plan that the metadata names counts units, its lines say how many.
+    let counts = due.units_unknown;
+    let cut = payment.cut.as_ref();
+    let cut = cut.filter(|_| counts || !payment.is_named());
+    let known = !due.seats.is_empty() && cut.is_none() && !counts;
+    if payment.paid_at.is_none() || payment.lines_told || known {
         return None;
     }
     let of_fact = |f: &Fact| {
@@ -175,15 +179,18 @@ pub(super) fn waits(machine: &Machine, report: &Report, now: Timestamp) -> bool 
         || (*finding == Finding::LineItemsCut && asks(&sold, Some(WAITS)))
 }
 
-/// Until when the key of an item that appeared in a cut list waits: it may have taken the place of one that is not shown,
-/// whose license then goes on (rule 14). It waits for Stripe's answer, and not for ever.
+/// Until when keys wait for Stripe's answer, and not for ever: that of an item that appeared in a cut list, which may have
+/// taken the place of one that is not shown, whose license then goes on; and those of which nobody told how many were bought
+/// (rule 14).
 pub(super) fn keys_wait(
     machine: &Machine,
     folded: &Folded,
+    due: &Entitlement,
     world: &DecisionContext<'_>,
 ) -> Option<Timestamp> {
-    let Life::Subscription(life) = &folded.life else {
-        return None;
+    let life = match &folded.life {
+        Life::Subscription(life) => life,
+        Life::Payment(payment) => return units_wait(machine, payment, due, world),
     };
     let (since, _) = life
         .newcomers
@@ -197,10 +204,27 @@ pub(super) fn keys_wait(
     Some(*since + WAITS).filter(|until| !given_up && *until > world.now)
 }
 
-/// Whether a license that is to be made is the key of such an item.
-pub(super) fn is_newcomer(folded: &Folded, act: &Act) -> bool {
-    let Life::Subscription(life) = &folded.life else {
-        return false;
+fn units_wait(
+    machine: &Machine,
+    payment: &PurchaseLife,
+    due: &Entitlement,
+    world: &DecisionContext<'_>,
+) -> Option<Timestamp> {
+    let asks = due.units_unknown && world.abilities.looks_up;
+    let question = what_was_bought(machine, payment, due).filter(|_| asks)?;
+    let refused = |a: &Action| {
+        let over = [ActionOutcome::Refused, ActionOutcome::Abandoned];
+        a.act.question() == Some(&question) && over.contains(&a.outcome)
+    };
+    let until = payment.paid_learned? + WAITS;
+    (!machine.actions.iter().any(refused) && until > world.now).then_some(until)
+}
+
+/// Whether a license that is to be made is one that waits so.
+pub(super) fn waits_for_answer(folded: &Folded, act: &Act) -> bool {
+    let life = match &folded.life {
+        Life::Subscription(life) => life,
+        Life::Payment(_) => return act.creates(),
     };
     let new = act.new_license().filter(|_| act.creates());
     new.is_some_and(|new| {

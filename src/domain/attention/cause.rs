@@ -181,6 +181,7 @@ impl Finding {
             | Self::ServedTwice(_)
             | Self::NoInvoiceHeard(_)
             | Self::LateForUnknown
+            | Self::UnitsUnknown
             | Self::NotExtended(_)
             | Self::StillBills(_) => Some(AttentionCause::Finding),
             // What is held is listed as such.

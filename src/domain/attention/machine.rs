@@ -4,7 +4,7 @@ use super::sold::prices;
 use super::{ActionAttention, Attention, Concern, KEY_WITHIN};
 use crate::domain::action::{Act, Action, ActionOutcome, Question, RefusalScope};
 use crate::domain::adoption::may_have_key;
-use crate::domain::fact::{Fact, SubscriptionStatus};
+use crate::domain::fact::{Fact, FactBody, SubscriptionStatus};
 use crate::domain::finding::{Finding, Report};
 use crate::domain::guard::name_of;
 use crate::domain::hold::Hold;
@@ -192,6 +192,10 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
         }
         Finding::NothingToHandOut => !machine.grants.is_empty(),
         Finding::LateForUnknown => !is_late(machine),
+        Finding::UnitsUnknown => {
+            let mut facts = machine.facts.iter();
+            facts.any(|f| matches!(f.body, FactBody::LineItems(_)))
+        }
         Finding::FraudWarning
         | Finding::UnreadableMetadata(_)
         | Finding::NotPaidAfterAll { .. }
@@ -238,7 +242,7 @@ mod tests {
     use crate::domain::action::samples::create;
     use crate::domain::attention::AttentionCause;
     use crate::domain::decision::{Decision, Verb};
-    use crate::domain::fact::{Bought, FactBody, LineItems, Priced};
+    use crate::domain::fact::{Bought, LineItems, Priced};
     use crate::domain::hold::{Distrust, DistrustCause};
     use crate::domain::id::{EventId, LicenseKey, SourceName};
     use crate::domain::lifecycle::Kind;

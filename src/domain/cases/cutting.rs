@@ -2,6 +2,7 @@
 
 mod first_invoice;
 mod lines;
+mod units;
 
 use super::*;
 use crate::domain::action::{Question, RefusalScope};
@@ -15,6 +16,8 @@ pub(super) struct Stripe {
     items: Vec<Item>,
     /// Its invoices, with when each was paid.
     invoices: Vec<(f64, FactBody)>,
+    /// What the session sold.
+    sold: Option<FactBody>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -77,7 +80,10 @@ impl Case {
                     with(body.clone(), |i| i.event = InvoiceEvent::LookedUp),
                 )
             }
-            Question::LineItems(_) | Question::Customer(_) => return refused(RefusalScope::Action),
+            Question::LineItems(_) | Question::Customer(_) => match &self.stripe.sold {
+                Some(sold) => (self.now, sold.clone()),
+                None => return refused(RefusalScope::Action),
+            },
         };
         let unpaid = matches!(question, Question::FirstInvoice(_))
             && matches!(&body, FactBody::Invoice(i) if !i.paid);

@@ -76,6 +76,11 @@ impl<'t> Claim<'t> {
             period: None,
         }
     }
+
+    /// Whether the number of units that were bought says what it gives.
+    const fn counts_units(&self) -> bool {
+        matches!(self.seats, Seats::Keys) || self.template.devices_per_unit.is_some()
+    }
 }
 
 impl<'t> Ctx<'t> {
@@ -179,6 +184,8 @@ impl<'t> Ctx<'t> {
     pub(super) fn purchase(&self, life: &PurchaseLife) -> Entitlement {
         let mut out = Entitlement::default();
         let claims = self.purchase_claims(life);
+        let counts = claims.iter().any(Claim::counts_units);
+        out.units_unknown = counts && life.is_named() && !life.lines_told;
         self.purchase_reports(life, claims.is_empty(), &mut out);
         // What a purchase holds never shrinks: a license beyond that is one that was made under another name of it.
         out.complete = life.paid_at.is_some() && !claims.is_empty();
@@ -200,7 +207,7 @@ impl<'t> Ctx<'t> {
             out.reports
                 .push(Report::new(at, Finding::UnknownPlan(name.to_owned())));
         }
-        if !nothing || life.paid_at.is_none() {
+        if !(nothing || out.units_unknown) || life.paid_at.is_none() {
             return;
         }
         // A look-up may be under way that says what was bought.
@@ -208,10 +215,30 @@ impl<'t> Ctx<'t> {
             .paid_learned
             .filter(|_| !life.lines_told)
             .map_or(at, |learned| learned + LOOKUP_TAKES);
+        let finding = if nothing {
+            Finding::NothingToHandOut
+        } else {
+            Finding::UnitsUnknown
+        };
         if self.now < told_by {
             out.wake = Some(told_by);
         } else {
-            out.reports.push(Report::new(at, Finding::NothingToHandOut));
+            out.reports.push(Report::new(at, finding));
+        }
+    }
+
+    /// How many units of the plan that the metadata names were bought: the lines that it names say it, else the first one.
+    fn units(&self, life: &PurchaseLife, plan: &Plan) -> u32 {
+        let at = life.paid_at.unwrap_or(self.now);
+        let named = |line: &Bought| {
+            let its = self.terms.plan_for(&line.price, at);
+            its.is_some_and(|p| p.name == plan.name)
+        };
+        let own = life.lines.iter().filter(|l| named(l)).map(|l| l.quantity);
+        match own.fold(0, u32::saturating_add) {
+            0 => life.lines.first().map_or(1, |l| l.quantity.max(1)),
+            // rule 13: what else was sold beside it (a set-up fee, say) is no unit of it.
+            units => units,
         }
     }
 
@@ -232,7 +259,7 @@ impl<'t> Ctx<'t> {
                 &life.wants,
             )]
         };
-        if named.is_some() {
+        if let Some(plan) = named {
             // It may have been served already by the name of a line, before the metadata was heard of.
             let names = life
                 .lines
@@ -242,11 +269,7 @@ impl<'t> Ctx<'t> {
             let names = names
                 .map(|(n, l)| line_key(l.line.as_deref(), &l.price, n))
                 .collect();
-            return purchase(
-                life.lines.first().map_or(1, |l| l.quantity.max(1)),
-                named,
-                names,
-            );
+            return purchase(self.units(life, plan), named, names);
         }
         let mut claims: Vec<Claim<'t>> = Vec::new();
         for (n, line) in life.lines.iter().enumerate() {

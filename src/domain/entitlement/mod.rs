@@ -89,6 +89,8 @@ pub struct Entitlement {
     pub seats: Vec<SeatDue>,
     /// Whether the seats are all there are: a license that stands for none of them is one given up.
     pub complete: bool,
+    /// Whether the plan that a purchase's metadata names counts units, and nobody told how many were bought.
+    pub units_unknown: bool,
     /// When time alone changes some of it next.
     pub wake: Option<Timestamp>,
     /// What the operator should know.

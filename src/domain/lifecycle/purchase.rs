@@ -229,10 +229,12 @@ impl Course {
             };
             self.wants(fact, &wants);
             self.step(fact, PaymentTrigger::Paid);
+            // One, and nobody else knows more.
+            self.life.lines_told = true;
         }
     }
 
-    /// What is not shown of what was bought is unknown. Where the metadata names the plan, it does not matter.
+    /// What is not shown of what was bought is unknown. Where the metadata names the plan, it matters only to one that counts units.
     fn report_cut(&mut self) {
         let Some(at) = self.life.paid_at.filter(|_| !self.life.is_named()) else {
             return;

@@ -76,7 +76,8 @@ fn findings() -> Vec<Finding> {
         Some(Finding::MovedTo { .. }) => Some(Finding::Held(Flaw::SeatTwice)),
         Some(Finding::Held(_)) => Some(Finding::NoInvoiceHeard(SourceName::from("stripe"))),
         Some(Finding::NoInvoiceHeard(_)) => Some(Finding::LateForUnknown),
-        Some(Finding::LateForUnknown) => Some(Finding::GuardTripped),
+        Some(Finding::LateForUnknown) => Some(Finding::UnitsUnknown),
+        Some(Finding::UnitsUnknown) => Some(Finding::GuardTripped),
         Some(Finding::GuardTripped) => Some(Finding::NotExtended(NotExtended::Unknown)),
         Some(Finding::NotExtended(why)) => Some(match why {
             NotExtended::Unknown => Finding::NotExtended(NotExtended::OtherCustomer),

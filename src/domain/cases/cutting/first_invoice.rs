@@ -18,8 +18,8 @@ fn a_first_invoice_is_asked_for_at_once() {
     let mut case = Case::subscription(|_| {});
     case.stripe = Stripe {
         manner: Manner::Answers,
-        items: Vec::new(),
         invoices: vec![(0.0, first())],
+        ..Stripe::default()
     };
     case.shown(0.0, 0.0, 30.0, named).is("active: live 33");
     // The endpoint still hears of no invoices: renewals are told by snapshots as before.
@@ -33,8 +33,8 @@ fn a_first_invoice_is_asked_for_at_once() {
     let mut hears = Case::subscription(|_| {});
     hears.stripe = Stripe {
         manner: Manner::Answers,
-        items: Vec::new(),
         invoices: vec![(0.0, first())],
+        ..Stripe::default()
     };
     hears
         .shown(0.0, 0.0, 30.0, named)
@@ -48,8 +48,8 @@ fn a_first_invoice_is_asked_for_at_once() {
     let unpaid = with(first(), |i| i.paid = false);
     late.stripe = Stripe {
         manner: Manner::Answers,
-        items: Vec::new(),
         invoices: vec![(0.0, unpaid)],
+        ..Stripe::default()
     };
     late.shown(0.0, 0.0, 30.0, named)
         .is("active:")
@@ -63,8 +63,8 @@ fn a_first_invoice_is_asked_for_at_once() {
     other.revisions[0].plans.clear();
     other.stripe = Stripe {
         manner: Manner::Refuses,
-        items: Vec::new(),
         invoices: Vec::new(),
+        ..Stripe::default()
     };
     other.shown(0.0, 0.0, 30.0, named);
     assert_eq!(other.asks(), Vec::<&str>::new());
@@ -72,8 +72,8 @@ fn a_first_invoice_is_asked_for_at_once() {
     let mut refused = Case::subscription(|_| {});
     refused.stripe = Stripe {
         manner: Manner::Refuses,
-        items: Vec::new(),
         invoices: Vec::new(),
+        ..Stripe::default()
     };
     refused
         .shown(0.0, 0.0, 30.0, named)
