@@ -108,6 +108,67 @@ fn the_first_invoice_heard_of_silences_the_snapshots() {
         .acts("create extend");
 }
 
+/// An invoice for something else, paid.
+fn by_hand(id: &str) -> FactBody {
+    let sold = InvoiceLine {
+        item: None,
+        of_subscription: false,
+        ..line("", "price_service", 5, 40.0, 40.0)
+    };
+    with(invoice(id, InvoiceEvent::Paid, vec![sold]), |i| {
+        i.reason = BillingReason::Manual;
+    })
+}
+
+/// Rule 18: an endpoint hears of invoices from now on. The first one that is paid is for something else, and takes back nothing of
+/// what was told before; what turns after it waits for its own.
+#[test]
+fn what_snapshots_told_before_the_first_paid_invoice_stays() {
+    let mut case = Case::subscription(|_| {});
+    case.shown(0.0, 0.0, 30.0, |_| {})
+        .shown(30.0, 30.0, 60.0, |_| {})
+        .is("active: live 63");
+    case.told(40.0, "invoice.paid", by_hand("in_7"))
+        .is("active: live 63")
+        .acts("create extend");
+    case.shown(60.0, 60.0, 90.0, |_| {}).is("active: live 63");
+    case.paid(60.1, "in_8", 60.0, 90.0)
+        .is("active: live 93")
+        .acts("create extend extend");
+    // What fails then starts a grace as ever.
+    let mut fails = Case::subscription(|_| {});
+    fails
+        .shown(30.0, 30.0, 60.0, |s| s.created = Some(day(30.0)))
+        .told(40.0, "invoice.paid", by_hand("in_7"))
+        .shown(60.0, 60.0, 90.0, |s| s.created = Some(day(30.0)))
+        .failed(60.1, "in_8", 60.0, 90.0)
+        .is("grace: live 76.1");
+}
+
+/// Rules 18 and 21: the month's renewal is the first invoice that is heard of. It says nothing of the year beside it.
+#[test]
+fn one_item_s_invoice_takes_back_nothing_of_another_s() {
+    let both = |from: f64, to: f64| {
+        move |s: &mut Subscription| {
+            s.created = Some(day(0.0));
+            s.items.push(item("si_2", "price_team", 1, from, to));
+        }
+    };
+    let mut case = Case::subscription(|_| {});
+    case.shown(0.0, 0.0, 365.0, both(0.0, 30.0))
+        .on(0.1)
+        .is("active: live 368, live 33");
+    let month = vec![line("si_2", "price_team", 9, 30.0, 60.0)];
+    case.shown(30.0, 0.0, 365.0, both(30.0, 60.0))
+        .told(
+            30.05,
+            "invoice.paid",
+            invoice("in_2", InvoiceEvent::Paid, month),
+        )
+        .is("active: live 368, live 63")
+        .acts("create create extend");
+}
+
 /// Rules 18 and 20: sent invoices never get that benefit, nor does a first invoice that is known and open.
 #[test]
 fn active_alone_gives_nothing_where_the_first_invoice_is_open() {

@@ -33,8 +33,12 @@ pub(super) struct Course<'o, 'f> {
     pub(super) now: Timestamp,
     /// Whether only snapshots tell what is paid.
     pub(super) silent: bool,
-    /// Of a subscription that was not heard of from its beginning, the items that a paid invoice billed since.
-    billed: Option<BTreeSet<ItemKey>>,
+    /// The items that a paid invoice billed.
+    billed: BTreeSet<ItemKey>,
+    /// Whether what happened at its beginning is not known.
+    heard_late: bool,
+    /// Until when snapshots told what is paid: no paid invoice was heard of before that.
+    spoke_until: Option<Timestamp>,
     /// Whether invoices could tell.
     pub(super) hears: Hears,
     state: Option<S>,
@@ -60,7 +64,9 @@ pub(super) fn live(
         terms,
         now,
         silent: !objects.paid_invoice_heard(),
-        billed: (!objects.heard_from_its_beginning()).then(|| objects.billed_by_paid()),
+        billed: objects.billed_by_paid(),
+        heard_late: !objects.heard_from_its_beginning(),
+        spoke_until: spoke_until(objects),
         hears,
         state: None,
         transitions: Vec::new(),
@@ -96,6 +102,15 @@ pub(super) fn live(
     course.finish()
 }
 
+/// When the first paid invoice that was heard of was paid, where that is no invoice of the subscription's beginning: an endpoint
+/// that heard of none until then.
+fn spoke_until(objects: &Objects<'_>) -> Option<Timestamp> {
+    let heard = objects.invoices.values().filter(|i| i.paid_heard);
+    let first = heard.filter_map(|i| Some(i.paid.as_ref()?.at)).min()?;
+    let created = objects.subscription.created()?;
+    (first >= created + SPEAKS_AFTER).then_some(first)
+}
+
 impl Course<'_, '_> {
     /// A session adds an address and links; only where nothing else is known does it say how the subscription stands.
     fn session(&mut self, fact: &Fact, wants: &Wants) {
@@ -122,14 +137,12 @@ impl Course<'_, '_> {
         }
     }
 
-    /// Whether only snapshots tell what is paid of an item. What began before anybody told us of it may have been paid for
-    /// before, too: another item's invoice says nothing of that.
-    pub(super) fn is_silent(&self, key: &ItemKey) -> bool {
-        self.silent
-            || self
-                .billed
-                .as_ref()
-                .is_some_and(|billed| !billed.contains(key))
+    /// Whether only snapshots tell what is paid of an item at an instant. What began before anybody told us of it may have been
+    /// paid for before, too: another item's invoice says nothing of that. Nor does it take back what they told before the first
+    /// paid invoice was heard of; from then on they extend nothing (rule 18).
+    pub(super) fn is_silent(&self, key: &ItemKey, at: Timestamp) -> bool {
+        let spoke = || self.spoke_until.is_some_and(|until| at < until);
+        self.silent || !self.billed.contains(key) && (self.heard_late || spoke())
     }
 
     pub(super) const fn state(&self) -> Option<S> {

@@ -129,7 +129,7 @@ impl<'f> Course<'_, 'f> {
             }
             return;
         }
-        self.unpaid_period(invoice);
+        self.unpaid_period(fact.at, invoice);
         // An older period's leftovers, and what a person gave time beyond, endanger nothing now.
         let leaves_gap = !self.is_covered(fact.at) && self.sells_at(fact.at);
         if role == Role::Side || !leaves_gap {
@@ -151,11 +151,11 @@ impl<'f> Course<'_, 'f> {
 
     /// What a renewal's failure says of time: the period before it was paid, though nobody told us, and where only
     /// snapshots tell of payments, its own is not.
-    fn unpaid_period(&mut self, invoice: &Invoice<'f>) {
+    fn unpaid_period(&mut self, at: Timestamp, invoice: &Invoice<'f>) {
         let first_unpaid = self.roles.values().any(|(role, _)| *role == Role::First);
         let renews = invoice.shown.reason == BillingReason::Cycle && !first_unpaid;
         for (key, start, _) in self.base_of(invoice) {
-            let silent = self.is_silent(&key);
+            let silent = self.is_silent(&key, at);
             let unknown = self.life.trial_until.is_none();
             let paid = self.paid_mut(&key);
             if renews && unknown && paid.end().is_none() {

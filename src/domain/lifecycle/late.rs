@@ -43,7 +43,7 @@ impl Course<'_, '_> {
             .collect();
         for (key, start, lived) in periods {
             let known = self.life.paid_end(&key).is_some();
-            let silent = self.is_silent(&key);
+            let silent = self.is_silent(&key, fact.at);
             let paid = self.paid_mut(&key);
             if lived && !known {
                 paid.grant(start, start);

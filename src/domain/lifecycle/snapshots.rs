@@ -224,7 +224,10 @@ impl<'f> Course<'_, 'f> {
     fn active(&mut self, fact: &Fact, version: &Version<'_>) {
         self.write_off(fact);
         self.step(fact, SubscriptionTrigger::Runs);
-        let silent = version.items.iter().any(|i| self.is_silent(&i.key));
+        let silent = version
+            .items
+            .iter()
+            .any(|i| self.is_silent(&i.key, fact.at));
         if (self.silent || silent) && !version.shown.send_invoice {
             self.snapshot_pays(fact, version);
         }
@@ -239,10 +242,11 @@ impl<'f> Course<'_, 'f> {
                 self.life.speaks_at = Some(speaks_at);
                 return;
             }
-            self.life.unheard |= self.objects.subscription.heard_from_its_beginning();
+            let beginning = self.objects.subscription.heard_from_its_beginning();
+            self.life.unheard |= self.silent && beginning;
         }
         for item in &version.items {
-            let speaks = !self.life.only_used(item) && self.is_silent(&item.key);
+            let speaks = !self.life.only_used(item) && self.is_silent(&item.key, fact.at);
             let Some((start, end)) = item.period.filter(|_| speaks) else {
                 continue;
             };
