@@ -195,6 +195,40 @@ fn active_alone_gives_nothing_where_the_first_invoice_is_open() {
         .mails("license_issued 5");
 }
 
+/// Rules 18 and 20: a bank debit for the first invoice fails, and it is given up, while Stripe calls the subscription active. Whatever
+/// turns, no key is made until something is paid, and what fails meanwhile endangers nothing.
+#[test]
+fn a_first_invoice_that_came_to_nothing_gives_nothing_at_the_turn() {
+    let debit = |event| {
+        invoice(
+            "in_1",
+            event,
+            vec![line("si_1", "price_pro", 29, 0.0, 30.0)],
+        )
+    };
+    let mut case = Case::subscription(|_| {});
+    case.told(
+        0.0,
+        "customer.subscription.created",
+        snapshot(0.0, 30.0, |s| s.event = SubscriptionEvent::Created),
+    );
+    case.told(0.001, "finalized", debit(InvoiceEvent::Finalized))
+        .told(8.0, "failed", debit(InvoiceEvent::PaymentFailed))
+        .told(8.1, "voided", debit(InvoiceEvent::Voided))
+        .shown(30.0, 30.0, 60.0, |_| {})
+        .on(31.0)
+        .is("active:");
+    case.failed(37.0, "in_2", 30.0, 60.0)
+        .shown(37.0, 30.0, 60.0, |s| s.status = SubscriptionStatus::PastDue)
+        .on(58.0)
+        .is("active:")
+        .mails("");
+    case.paid(59.0, "in_2", 30.0, 60.0)
+        .is("active: live 63")
+        .mails("license_issued 59");
+    case.failed(60.1, "in_3", 60.0, 90.0).is("grace: live 76.1");
+}
+
 /// A first snapshot that is active waits ten minutes for the invoice, then speaks.
 #[test]
 fn a_new_subscription_s_first_snapshot_speaks_after_ten_minutes() {

@@ -44,12 +44,15 @@ impl<'f> Course<'_, 'f> {
         let lines = role::licensed_lines(&self.objects.subscription, invoice, self.terms);
         let paid_until = |key: &ItemKey| self.life.paid.get(key).and_then(PaidTime::end);
         let trial_license = self.life.trial_until.is_some();
+        let mut firsts = self.objects.invoices.values().filter(|i| i.is_first());
+        let first_in_vain = firsts.any(|i| i.came_to_nothing(invoice.first_at));
         let role = role::role(
             &self.objects.subscription,
             invoice,
             &lines,
             paid_until,
             trial_license,
+            first_in_vain,
         );
         self.roles.insert(invoice.shown.id.clone(), (role, lines));
     }

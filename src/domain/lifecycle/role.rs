@@ -109,14 +109,15 @@ fn is_trial_line(
     line.amount == 0 && !line.proration && (said() || subscription.names_trial_end(line.end))
 }
 
-/// What an invoice is for. `paid_until` tells an item's paid end by the payments before the invoice, and `trial_license`
-/// whether a trial handed out a license before it.
+/// What an invoice is for. `paid_until` tells an item's paid end by the payments before the invoice, `trial_license` whether a
+/// trial handed out a license before it, and `first_in_vain` whether its first invoice came to nothing.
 pub fn role(
     subscription: &Subscription<'_>,
     invoice: &Invoice<'_>,
     lines: &[(ItemKey, LicensedLine<'_>)],
     paid_until: impl Fn(&ItemKey) -> Option<Timestamp>,
     trial_license: bool,
+    first_in_vain: bool,
 ) -> Role {
     let base = || {
         lines
@@ -135,9 +136,10 @@ pub fn role(
                 .map(|(_, l)| l.line.start)
                 .min()
                 .unwrap_or(invoice.first_at);
-            if !anything_before && subscription.had_trial_by(turn) {
-                // After a trial that handed out nothing, the first charge is a first payment though Stripe calls it a
-                // renewal.
+            let nothing_paid = first_in_vain || subscription.had_trial_by(turn);
+            if !anything_before && nothing_paid {
+                // After a trial that handed out nothing, or a first invoice that was given up, the first charge is a first
+                // payment though Stripe calls it a renewal (rule 20).
                 Role::First
             } else if base().next().is_some() || !invoice.lines.lines_whole {
                 Role::Renewal

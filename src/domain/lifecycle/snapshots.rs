@@ -12,7 +12,7 @@ use crate::domain::fact::{
     EndReason, Fact, PauseReason, SubscriptionEvent, SubscriptionStatus as Status,
 };
 use crate::domain::id::ItemKey;
-use crate::domain::object::{ItemThen, Version, session};
+use crate::domain::object::{Invoice, ItemThen, Version, session};
 use crate::domain::policy::OnPause;
 use crate::domain::time::Timestamp;
 
@@ -253,9 +253,11 @@ impl<'f> Course<'_, 'f> {
             // The first period that costs something: the very first, or the one after a trial.
             let after_trial = version.shown.trial_end == Some(start);
             let first = after_trial || version.shown.began.is_none_or(|began| start <= began);
-            let unpaid = (first && self.first_is_unpaid())
-                || self.failed_since(fact.at, &item.key, start, end);
             let had = self.life.paid_end(&item.key).is_some();
+            // rule 20: what never had time and whose first invoice came to nothing waits for a payment, whatever turns.
+            let unpaid = (first && self.first_is_unpaid())
+                || (!had && self.first_came_to_nothing())
+                || self.failed_since(fact.at, &item.key, start, end);
             let paid = self.paid_mut(&item.key);
             if unpaid && !had {
                 continue;
@@ -284,20 +286,24 @@ impl<'f> Course<'_, 'f> {
         }
         let session = self.objects.sessions.values().next_back();
         let unpaid = session.is_some_and(|s| s.state != session::SessionState::Paid);
-        let first = self
-            .objects
-            .invoices
-            .values()
-            .filter(|i| i.shown.reason == crate::domain::fact::BillingReason::Create);
-        unpaid
-            || first
-                .into_iter()
-                .any(|i| i.told_besides_failures && i.paid.is_none())
+        unpaid || self.unpaid_firsts().next().is_some()
+    }
+
+    /// First invoices of which more than failures were told, and no payment.
+    fn unpaid_firsts(&self) -> impl Iterator<Item = &Invoice<'f>> {
+        let invoices = self.objects.invoices.values();
+        invoices.filter(|i| i.is_first() && i.told_besides_failures && i.paid.is_none())
+    }
+
+    /// Whether the first invoice was tried in vain or given up, and no payment was told of.
+    fn first_came_to_nothing(&self) -> bool {
+        let in_vain = |i: &Invoice<'_>| i.came_to_nothing(Timestamp::MAX);
+        !self.has_paid_session() && self.unpaid_firsts().any(in_vain)
     }
 
     /// Whether an invoice with a line for the item's period failed at that instant or later.
     fn failed_since(&self, at: Timestamp, key: &ItemKey, start: Timestamp, end: Timestamp) -> bool {
-        let bills = |i: &crate::domain::object::Invoice<'_>| {
+        let bills = |i: &Invoice<'_>| {
             let lines = self.objects.subscription.items.lines_of(i.lines);
             lines.iter().any(|(k, l)| {
                 k == key && !l.proration && l.amount >= 0 && l.start < end && l.end > start

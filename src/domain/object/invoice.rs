@@ -244,6 +244,17 @@ impl<'f> Invoice<'f> {
         self.first_at <= at && done.into_iter().flatten().all(|h| h.at > at)
     }
 
+    /// Whether it was tried in vain or given up by an instant, and not paid until then. Where only failures were told of it nobody
+    /// would tell of the payment.
+    #[must_use]
+    pub fn came_to_nothing(&self, by: Timestamp) -> bool {
+        let is_past = |h: &Happened| h.at <= by;
+        let in_vain = [&self.failed, &self.closed];
+        self.told_besides_failures
+            && in_vain.into_iter().flatten().any(is_past)
+            && !self.paid.as_ref().is_some_and(is_past)
+    }
+
     /// When a sent invoice is due.
     #[must_use]
     pub fn due(&self) -> Option<Timestamp> {
