@@ -35,6 +35,40 @@ fn a_pause_keeps_or_suspends() {
         .acts("create suspend reinstate");
 }
 
+/// Rule 33: a pause of the whole subscription that was asked for, and its end: the running period is granted. Where Stripe bills it,
+/// the failure of that invoice is a renewal's.
+#[test]
+fn what_a_pause_resumes_with_is_paid_for_where_it_is_billed() {
+    let resumed = |on_pause: OnPause, first: InvoiceEvent| {
+        let mut case = paid_once(|p| p.on_pause = on_pause);
+        case.shown(12.0, 0.0, 12.0, |s| {
+            (s.status, s.pause_reason) = (SubscriptionStatus::Paused, Some(PauseReason::Requested));
+        });
+        let lines = vec![line("si_1", "price_pro", 29, 50.0, 80.0)];
+        let bill = with(invoice("in_2", first, lines), |i| {
+            i.reason = BillingReason::Update;
+        });
+        case.told(50.0, "invoice", bill)
+            .shown(50.001, 50.0, 80.0, |_| {});
+        case
+    };
+    for on_pause in [OnPause::Keep, OnPause::Suspend] {
+        let mut fails = resumed(on_pause, InvoiceEvent::Finalized);
+        fails
+            .is("active: live 83")
+            .failed(50.01, "in_2", 50.0, 80.0)
+            .is("grace: live 66.01")
+            .on(67.0)
+            .is("lapsed: suspended");
+        resumed(on_pause, InvoiceEvent::Paid).is("active: live 83");
+    }
+    let mut free = paid_once(|_| {});
+    free.shown(12.0, 0.0, 12.0, |s| {
+        (s.status, s.pause_reason) = (SubscriptionStatus::Paused, Some(PauseReason::Requested));
+    });
+    free.shown(50.0, 40.0, 70.0, |_| {}).is("active: live 73");
+}
+
 /// Rule 33: what fails while the collection is paused starts no grace and is not mailed; what fails after it does both.
 #[test]
 fn a_pause_knows_neither_grace_nor_mail() {

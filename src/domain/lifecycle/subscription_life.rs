@@ -108,6 +108,8 @@ pub struct Pause {
     pub since: Timestamp,
     /// Whether the trial's end brought it, without a payment method.
     pub trial_over: bool,
+    /// Whether the subscription itself is paused, not only its collection: what it resumes with may be billed.
+    pub whole: bool,
 }
 
 /// A snapshot that says that a trial ends soon.
