@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 
 use super::extension::NotExtended;
 use super::hold::Flaw;
-use super::id::{InvoiceId, LicenseKey, MachineId, PriceId, SourceName};
+use super::id::{InvoiceId, LicenseKey, MachineId, PlanName, PriceId, SourceName};
 use super::time::Timestamp;
 use crate::domain::words::{Sentence, sentences};
 
@@ -128,6 +128,16 @@ pub enum Finding {
     /// The plan that a purchase's metadata names counts units, and nobody told how many were bought.
     #[n(26)]
     UnitsUnknown,
+    /// A subscription's paid invoice sold something once besides, and a plan names its price.
+    #[n(27)]
+    SoldBeside {
+        /// The invoice.
+        #[n(0)]
+        invoice: InvoiceId,
+        /// Its plan.
+        #[n(1)]
+        plan: PlanName,
+    },
 }
 
 /// A finding, and when it was so.
@@ -159,6 +169,12 @@ impl Findings {
         if !self.0.iter().any(|r| r.finding == finding) {
             self.0.push(Report { at, finding });
         }
+    }
+
+    /// Whether one of a kind was made.
+    #[must_use]
+    pub fn any(&self, is: impl Fn(&Finding) -> bool) -> bool {
+        self.0.iter().any(|r| is(&r.finding))
     }
 
     /// All of them.
@@ -251,6 +267,11 @@ impl Sentence for Finding {
             Self::UnitsUnknown => f.write_str(
                 "the plan that the purchase's metadata names counts units, and how many were bought was not told: those that its \
                  events show are served, or one. With an `api_key` Stripe is asked",
+            ),
+            Self::SoldBeside { invoice, plan } => write!(
+                f,
+                "the subscription's invoice {invoice} also sold something of the plan `{plan}` once, which is no item of the \
+                 subscription: no license is made for it; `keyward issue --plan {plan}` makes one"
             ),
             Self::LineItemsCut => f.write_str(
                 "the Checkout session sold more lines than its events show: those that are not shown are not served",

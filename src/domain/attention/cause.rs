@@ -182,6 +182,7 @@ impl Finding {
             | Self::NoInvoiceHeard(_)
             | Self::LateForUnknown
             | Self::UnitsUnknown
+            | Self::SoldBeside { .. }
             | Self::NotExtended(_)
             | Self::StillBills(_) => Some(AttentionCause::Finding),
             // What is held is listed as such.

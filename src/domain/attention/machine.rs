@@ -212,6 +212,7 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
         | Finding::MovedTo { .. }
         | Finding::Held(_)
         | Finding::LineItemsCut
+        | Finding::SoldBeside { .. }
         | Finding::GuardTripped
         | Finding::NoInvoiceHeard(_)
         | Finding::Extends(_)

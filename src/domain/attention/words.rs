@@ -162,6 +162,7 @@ fn found_settled_by(machine: &MachineId, finding: &Finding) -> String {
         | Finding::MovedTo { .. }
         | Finding::Held(_)
         | Finding::LineItemsCut
+        | Finding::SoldBeside { .. }
         | Finding::UnitsUnknown
         | Finding::GuardTripped
         | Finding::NoInvoiceHeard(_)

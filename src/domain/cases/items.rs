@@ -13,6 +13,38 @@ fn two(from: f64, to: f64) -> impl Fn(&mut Subscription) {
     move |s| s.items.push(item("si_2", "price_team", 1, from, to))
 }
 
+/// Rules 8 and 13: an invoice of a subscription also sells something once. Where a plan names it, the vendor is told so, and not that no
+/// plan names anything; a fee that nothing names is none of it.
+#[test]
+fn what_a_subscription_s_invoice_sells_once_is_told() {
+    let sells = |base: &str, once: &str| {
+        let mut case = Case::subscription(|_| {});
+        let beside = InvoiceLine {
+            item: None,
+            of_subscription: false,
+            ..line("", once, 99, 0.0, 0.0)
+        };
+        let lines = vec![line("si_1", base, 29, 0.0, 30.0), beside];
+        let first = invoice("in_1", InvoiceEvent::Paid, lines);
+        case.shown(0.0, 0.0, 30.0, |s| {
+            s.items = vec![item("si_1", base, 1, 0.0, 30.0)];
+        })
+        .told(0.0, "invoice.paid", first)
+        .on(1.0);
+        case
+    };
+    sells("price_pro", "price_team")
+        .is("active: live 33")
+        .tells(0.0, "in_1 also sold something of the plan `team` once");
+    sells("price_pro", "price_fee")
+        .is("active: live 33")
+        .tells(0.0, "");
+    let mut unplanned = sells("price_other", "price_team");
+    unplanned.is("active:").tells(0.0, "the plan `team`");
+    let mut told = unplanned.machine.told.iter();
+    assert!(!told.any(|r| r.finding == Finding::NothingToHandOut));
+}
+
 /// Rule 14: an item that is added while the renewal is still on its way gets its license when that is paid.
 #[test]
 fn an_item_added_before_the_renewal_is_paid_waits_for_it() {

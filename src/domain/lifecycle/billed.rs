@@ -57,6 +57,7 @@ impl<'f> Course<'_, 'f> {
         }
         self.money_back(at);
         self.names_no_price(at, invoice);
+        self.sold_beside(at, invoice);
         self.sells_at(at)
             && paid.iter().any(|(key, _)| {
                 self.life
@@ -152,6 +153,25 @@ impl<'f> Course<'_, 'f> {
                     until,
                 },
             );
+        }
+    }
+
+    /// Rule 8: what a subscription's invoice sells once is no item of it, and has no license here. Where a plan names it, somebody may
+    /// wait for a key.
+    fn sold_beside(&mut self, at: Timestamp, invoice: &Invoice<'_>) {
+        let items = &self.objects.subscription.items;
+        let is_beside = |l: &&crate::domain::fact::InvoiceLine| {
+            let once = !l.of_subscription && !l.proration && l.amount >= 0;
+            once && items.key_of_line(l).is_none()
+        };
+        let beside = invoice.lines.lines.iter().filter(is_beside);
+        // A plan for the rest names whatever a fee is called.
+        let plans = beside
+            .filter_map(|l| self.terms.plan_for(&l.price, at))
+            .filter(|p| !p.is_rest());
+        for plan in plans {
+            let (invoice, plan) = (invoice.shown.id.clone(), plan.name.clone());
+            self.findings.add(at, Finding::SoldBeside { invoice, plan });
         }
     }
 

@@ -331,7 +331,9 @@ impl Course<'_, '_> {
             .values()
             .any(|i| i.paid.is_some() && i.shown.total > 0);
         let free = if self.silent { young } else { !paid };
-        if !sold && priced && !free && self.life.asked.is_none() && self.state == Some(S::Active) {
+        let is_beside = |f: &Finding| matches!(f, Finding::SoldBeside { .. });
+        let named = sold || self.life.asked.is_some() || self.findings.any(is_beside);
+        if !named && priced && !free && self.state == Some(S::Active) {
             self.findings.add(since, Finding::NothingToHandOut);
         }
     }

@@ -10,7 +10,7 @@ use keyward::domain::by_hand::{ByHand, Task};
 use keyward::domain::extension::NotExtended;
 use keyward::domain::finding::{Finding, Report};
 use keyward::domain::hold::{Distrust, DistrustCause, Flaw, Hold};
-use keyward::domain::id::{EventId, LicenseKey, MachineId, SessionId, SourceName};
+use keyward::domain::id::{EventId, LicenseKey, MachineId, PlanName, SessionId, SourceName};
 use keyward::domain::lifecycle::Kind;
 use keyward::domain::machine::Machine;
 use keyward::domain::notice::{About, Notice, NoticeKind, NoticeStatus, Part, Skipped};
@@ -77,7 +77,11 @@ fn findings() -> Vec<Finding> {
         Some(Finding::Held(_)) => Some(Finding::NoInvoiceHeard(SourceName::from("stripe"))),
         Some(Finding::NoInvoiceHeard(_)) => Some(Finding::LateForUnknown),
         Some(Finding::LateForUnknown) => Some(Finding::UnitsUnknown),
-        Some(Finding::UnitsUnknown) => Some(Finding::GuardTripped),
+        Some(Finding::UnitsUnknown) => Some(Finding::SoldBeside {
+            invoice: "in_1".into(),
+            plan: PlanName::from("pro"),
+        }),
+        Some(Finding::SoldBeside { .. }) => Some(Finding::GuardTripped),
         Some(Finding::GuardTripped) => Some(Finding::NotExtended(NotExtended::Unknown)),
         Some(Finding::NotExtended(why)) => Some(match why {
             NotExtended::Unknown => Finding::NotExtended(NotExtended::OtherCustomer),
