@@ -1,6 +1,7 @@
 //! Refunds: whether money that went back takes a license away. **This file decides it** (rules 36, 37).
 
 use super::money_back::takes_away;
+use crate::domain::id::InvoiceId;
 use crate::domain::lifecycle::PaidTime;
 use crate::domain::object::{Returned, ReturnedByInvoice};
 use crate::domain::policy::Policy;

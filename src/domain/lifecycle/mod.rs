@@ -11,6 +11,7 @@ pub(crate) mod grace;
 mod invoices;
 mod late;
 mod paid_time;
+mod pauses;
 pub mod payment;
 pub(crate) mod phase;
 mod purchase;
