@@ -1,7 +1,6 @@
 //! Refunds: whether money that went back takes a license away. **This file decides it** (rules 36, 37).
 
 use super::money_back::takes_away;
-use crate::domain::id::InvoiceId;
 use crate::domain::lifecycle::PaidTime;
 use crate::domain::object::{Returned, ReturnedByInvoice};
 use crate::domain::policy::Policy;
@@ -34,7 +33,7 @@ impl RefundEffect {
 /// license again; so does one that was paid beside it, for as long as that lasts (rule 37).
 #[must_use]
 pub fn of_items<'p>(mut paid: impl Iterator<Item = &'p PaidTime>) -> RefundEffect {
-    if paid.any(|paid| paid.taken_at().is_some()) {
+    if paid.any(|paid| paid.taken_by().is_some()) {
         RefundEffect::Taken
     } else {
         RefundEffect::None
@@ -74,24 +73,4 @@ pub fn rest_returned(
         .filter_map(|p| returned.get(&p.invoice)?.last())
         .map(|(_, at)| *at)
         .max()
-}
-
-/// Of the invoices whose money went back while they paid for the running time, so much that the policy takes the license for
-/// it, the one of which it did last, and when: an older period's refund took nothing (rule 37).
-#[must_use]
-pub fn last_taken<'r>(
-    returned: &'r ReturnedByInvoice,
-    paid: impl Iterator<Item = &'r PaidTime> + Clone,
-    policy: impl Fn(Timestamp) -> Policy,
-) -> Option<(&'r InvoiceId, Timestamp)> {
-    let periods = paid.flat_map(|p| &p.periods);
-    let ran = |(id, at): &(&InvoiceId, Timestamp)| {
-        let mut of_it = periods.clone().filter(|p| p.invoice == **id);
-        of_it.any(|p| *at < p.holds)
-    };
-    let last = returned.iter().filter_map(|(id, steps)| {
-        let (part, at) = steps.last()?;
-        takes_away(*part, &policy(*at)).then_some((id, *at))
-    });
-    last.filter(ran).max_by_key(|(_, at)| *at)
 }

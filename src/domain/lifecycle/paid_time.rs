@@ -139,9 +139,10 @@ impl PaidTime {
         self.left.iter().map(|left| left.end).max()
     }
 
-    /// Since when money that went back takes the license: a period's, and nothing else is paid for instead (rule 37).
+    /// The invoice whose money went back and takes the license with it, and since when: nothing else is paid for instead (rule
+    /// 37). Of several, the last.
     #[must_use]
-    pub fn taken_at(&self) -> Option<Timestamp> {
+    pub fn taken_by(&self) -> Option<(&InvoiceId, Timestamp)> {
         // rule 14: what an item shares it has while that is paid, or until it is paid for itself.
         let shared = self
             .shared
@@ -149,7 +150,8 @@ impl PaidTime {
             .filter(|period| self.is_lost_share(period));
         let lost = self.lost().chain(shared);
         let taken = lost.filter(|period| !self.is_replaced(period));
-        taken.filter_map(|period| period.returned).max()
+        let taken = taken.filter_map(|period| Some((&period.invoice, period.returned?)));
+        taken.max_by_key(|(_, since)| *since)
     }
 
     /// Whether a period's money went back, and something else was paid for instead: it is of no more account.

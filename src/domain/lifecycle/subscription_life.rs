@@ -187,7 +187,7 @@ impl SubscriptionLife {
     /// is none of them where another was paid for then, or has been since (rule 37).
     #[must_use]
     pub fn carrying(&self) -> Vec<&ItemKey> {
-        let lost_at = |key: &ItemKey| self.paid.get(key).and_then(PaidTime::taken_at);
+        let lost_at = |key: &ItemKey| self.paid.get(key)?.taken_by().map(|(_, since)| since);
         let (lost, stand): (Vec<_>, Vec<_>) =
             self.carriers.iter().partition(|key| lost_at(key).is_some());
         let end = stand.iter().filter_map(|key| self.paid_end(key)).max();

@@ -3,10 +3,10 @@
 use super::stake;
 use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Part, STALE, Skipped};
 use crate::domain::action::{Act, GrantStatus};
-use crate::domain::condition::{dispute, refund};
+use crate::domain::condition::dispute;
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{SeatDue, Want, Why};
-use crate::domain::lifecycle::{Episode, GraceOutcome, Life, SubscriptionLife};
+use crate::domain::lifecycle::{Episode, GraceOutcome, Life, PaidTime, SubscriptionLife};
 use crate::domain::machine::Grant;
 use crate::domain::money::Money;
 use crate::domain::policy::AtGraceEnd;
@@ -106,8 +106,8 @@ impl Situation<'_> {
         match &self.folded.life {
             Life::Payment(p) => (purchase, p.returned.1),
             Life::Subscription(s) => {
-                let policy = |at| self.terms().policy(self.plan(), at);
-                let taken = refund::last_taken(&s.returned, s.paid.values(), policy);
+                let taken = s.paid.values().filter_map(PaidTime::taken_by);
+                let taken = taken.max_by_key(|(_, since)| *since);
                 let newest = || {
                     let steps = s.returned.iter();
                     let last = steps.filter_map(|(i, steps)| Some((i, steps.last()?.1)));
