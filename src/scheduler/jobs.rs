@@ -124,7 +124,11 @@ pub async fn repair(
     let parked = scan::never_linked(handle.reader(), now, &mut next.parked, REPAIR_MAX)?;
     for (scope, event) in parked {
         let input = Input::NeverLinked { scope, event };
-        handle.submit_waiting(input).await?;
+        match handle.submit_waiting(input).await {
+            // Told where it was refused; the others are looked at all the same.
+            Ok(_) | Err(SubmitError::TooLarge | SubmitError::Unreadable) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     // Only now: what an error left out is looked at again.
     *sweeps = next;
