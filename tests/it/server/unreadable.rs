@@ -1,26 +1,14 @@
 //! A record that cannot be read keeps nobody else waiting.
 
-use keyward::domain::action::{Action, ActionOutcome};
+use keyward::domain::action::ActionOutcome;
 use keyward::domain::time::Span;
 use keyward::engine::record::key;
 use keyward::scheduler::jobs::{self, Sweeps};
 use keyward::store::Create;
-use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::support::shop::{Shop, bought};
+use crate::support::shop::{Shop, sold};
 use crate::support::wait::{PATIENCE, until};
-
-fn sold(id: &str) -> Value {
-    let mut sold = bought(id, Some("ada@example.com"));
-    sold["data"]["object"]["metadata"] = json!({ "authforge_app_id": "app_test" });
-    sold
-}
-
-fn create(shop: &Shop, id: &str) -> Option<Action> {
-    let machine = shop.machine(&format!("stripe/{id}"))?;
-    machine.actions.into_iter().find(|a| a.act.creates())
-}
 
 /// Two purchases whose creates the service put off, one of which cannot be read any more.
 async fn spoilt() -> Shop {
@@ -30,7 +18,7 @@ async fn spoilt() -> Shop {
     });
     shop.post(&sold("cs_1")).await;
     until("the create is put off", PATIENCE, async || {
-        create(&shop, "cs_1").filter(|a| a.attempts > 0)
+        shop.create("cs_1").filter(|a| a.attempts > 0)
     })
     .await;
     shop.post(&sold("cs_2")).await;
@@ -51,7 +39,7 @@ async fn a_purchase_that_cannot_be_read_keeps_no_other_from_its_key() {
     shop.later(Span::from_hours(1));
     for id in ["cs_2", "cs_3"] {
         until("the key is made", PATIENCE, async || {
-            create(&shop, id).filter(|a| a.outcome == ActionOutcome::Done)
+            shop.create(id).filter(|a| a.outcome == ActionOutcome::Done)
         })
         .await;
     }

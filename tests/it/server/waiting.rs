@@ -1,22 +1,10 @@
 //! Who waits for a key has waited since the purchase, whatever happened meanwhile, and is served in that order.
 
-use keyward::domain::action::{Action, ActionOutcome, CreatePhase};
+use keyward::domain::action::{ActionOutcome, CreatePhase};
 use keyward::domain::time::Span;
-use serde_json::{Value, json};
 
-use crate::support::shop::{Shop, bought};
+use crate::support::shop::{Shop, sold};
 use crate::support::wait::{PATIENCE, until};
-
-fn sold(id: &str) -> Value {
-    let mut sold = bought(id, Some("ada@example.com"));
-    sold["data"]["object"]["metadata"] = json!({ "authforge_app_id": "app_test" });
-    sold
-}
-
-fn create(shop: &Shop, id: &str) -> Option<Action> {
-    let machine = shop.machine(&format!("stripe/{id}"))?;
-    machine.actions.into_iter().find(|a| a.act.creates())
-}
 
 /// The look after a restart finds that it was not made: that is no new decision.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -25,13 +13,13 @@ async fn a_restart_in_an_outage_makes_nobodys_wait_begin_anew() {
     shop.fake.switch(|f| f.refuse = Some(402));
     shop.post(&sold("cs_1")).await;
     let tried = until("the create is refused", PATIENCE, async || {
-        create(&shop, "cs_1").filter(|a| a.attempts > 0)
+        shop.create("cs_1").filter(|a| a.attempts > 0)
     })
     .await;
     shop.restart_after(Span::from_minutes(20)).await;
     let looked = until("it is looked for", PATIENCE, async || {
         shop.later(Span::from_s(30));
-        create(&shop, "cs_1").filter(|a| a.missed_at.is_some())
+        shop.create("cs_1").filter(|a| a.missed_at.is_some())
     })
     .await;
     assert_eq!(looked.at, tried.at);
@@ -41,7 +29,7 @@ async fn a_restart_in_an_outage_makes_nobodys_wait_begin_anew() {
         (shop.fake.licenses().len() == 1).then_some(())
     })
     .await;
-    let made = create(&shop, "cs_1").unwrap();
+    let made = shop.create("cs_1").unwrap();
     assert_eq!(made.missed_at, None, "nothing asks any more");
     shop.stop().await;
 }
@@ -54,7 +42,8 @@ async fn what_may_have_been_made_is_looked_for_though_every_slot_is_taken() {
     shop.fake.switch(|f| f.garbage_pct = 100);
     shop.post(&sold("cs_1")).await;
     until("nobody knows whether it was made", PATIENCE, async || {
-        create(&shop, "cs_1").filter(|a| matches!(a.phase, CreatePhase::Look { .. }))
+        shop.create("cs_1")
+            .filter(|a| matches!(a.phase, CreatePhase::Look { .. }))
     })
     .await;
     shop.fake
@@ -69,7 +58,8 @@ async fn what_may_have_been_made_is_looked_for_though_every_slot_is_taken() {
     })
     .await;
     until("it is found", PATIENCE, async || {
-        create(&shop, "cs_1").filter(|a| a.outcome == ActionOutcome::Done)
+        shop.create("cs_1")
+            .filter(|a| a.outcome == ActionOutcome::Done)
     })
     .await;
     let made_before = shop.fake.first_listed().unwrap();

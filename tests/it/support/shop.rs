@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use keyward::clock::Clock;
 use keyward::config::{Config, Env};
+use keyward::domain::action::Action;
 use keyward::domain::id::{MachineId, Scope};
 use keyward::domain::machine::Machine;
 use keyward::domain::search::Search;
@@ -230,6 +231,12 @@ impl Shop {
         .unwrap()
     }
 
+    /// The create of a one-time purchase.
+    pub(crate) fn create(&self, id: &str) -> Option<Action> {
+        let machine = self.machine(&format!("stripe/{id}"))?;
+        machine.actions.into_iter().find(|a| a.act.creates())
+    }
+
     /// How the search for a parked name stands.
     pub(crate) fn search(&self, name: &str) -> Option<Search> {
         query::of(self.running().handle.reader(), &Scope::of("stripe"), name).unwrap()
@@ -299,6 +306,13 @@ pub(crate) fn bought(id: &str, email: Option<&str>) -> Value {
         NOW,
         session(id, email),
     )
+}
+
+/// The event of one that names its application, so that a license is made at once.
+pub(crate) fn sold(id: &str) -> Value {
+    let mut sold = bought(id, Some("ada@example.com"));
+    sold["data"]["object"]["metadata"] = json!({ "authforge_app_id": "app_test" });
+    sold
 }
 
 /// A whole refund: as the charge's own event where it names its payment, else as the refund's.
