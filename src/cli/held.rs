@@ -112,17 +112,13 @@ pub struct PauseArgs {
 
 /// `resume`.
 #[derive(Args, Clone, Debug)]
+#[command(group = ArgGroup::new("what").required(true).multiple(false))]
 pub struct ResumeArgs {
     /// The license service: `authforge` or `embedded`.
-    #[arg(
-        long,
-        value_name = "SERVICE",
-        required_unless_present = "source",
-        conflicts_with = "source"
-    )]
+    #[arg(long, value_name = "SERVICE", group = "what")]
     pub service: Option<String>,
     /// The source for whose purchases another program made licenses and does so no more.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", group = "what")]
     pub source: Option<String>,
     /// Why: kept with the order.
     #[arg(long)]

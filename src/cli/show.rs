@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::page::{Action, PurchasePage};
 use super::report::{BOLD, DIM, styled, table};
@@ -11,12 +11,13 @@ use crate::domain::money::Money;
 
 /// `show`.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("which").required(true).multiple(false))]
 pub struct ShowArgs {
     /// The purchase, like `stripe/sub_123`, or anything by which `find` finds it alone.
-    #[arg(required_unless_present = "event")]
+    #[arg(group = "which")]
     pub machine: Option<String>,
     /// One event instead, as Stripe sent it; with its source or account in front where several have it, like `stripe/evt_123`.
-    #[arg(long, value_name = "ID", conflicts_with = "machine")]
+    #[arg(long, value_name = "ID", group = "which")]
     pub event: Option<String>,
     /// JSON instead of text.
     #[arg(long)]

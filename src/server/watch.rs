@@ -69,13 +69,16 @@ pub(super) async fn run(
             if service.is_gone() && before.is_none_or(|(known, _)| known != condition) {
                 let since = service.health.since.unwrap_or(now);
                 gone.insert(name, (condition, before.map_or(since, |(_, first)| first)));
-                tell_gone(&service, &waiting(&handle, &counts, &service).await);
+                tell_gone(
+                    &service,
+                    waiting(&handle, &counts, &service).await.as_deref(),
+                );
             } else if let Some((_, since)) = before.filter(|_| !service.is_gone()) {
                 gone.remove(&name);
                 tell_back(
                     &service,
                     now - since,
-                    &waiting(&handle, &counts, &service).await,
+                    waiting(&handle, &counts, &service).await.as_deref(),
                 );
             }
         }
@@ -94,8 +97,8 @@ async fn keep(handle: &Handle, gone: Vec<GoneService>, kept: &mut Vec<GoneServic
     }
 }
 
-/// How much waits for a service now: counted anew, as far as that is soon done.
-async fn waiting(handle: &Handle, counts: &Counts, service: &ServiceHealth) -> String {
+/// How much waits for a service now, counted anew, as far as that is soon done; `None`: nothing that was counted.
+async fn waiting(handle: &Handle, counts: &Counts, service: &ServiceHealth) -> Option<String> {
     counts.restart_backlog();
     for _ in 0..STRETCHES_MAX {
         match counts.count_backlog(handle.reader(), handle.clock().now()) {
@@ -111,10 +114,10 @@ async fn waiting(handle: &Handle, counts: &Counts, service: &ServiceHealth) -> S
             Err(_) => break,
         }
     }
-    "more waits than is counted at once".to_owned()
+    Some("more waits than is counted at once".to_owned())
 }
 
-fn words(work: Work, waits: impl Iterator<Item = Waits>) -> String {
+fn words(work: Work, waits: impl Iterator<Item = Waits>) -> Option<String> {
     let waits = waits.fold(Waits::default(), Waits::and);
     let (one, many) = match work {
         Work::Licenses => ("action", "actions"),
@@ -126,9 +129,9 @@ fn words(work: Work, waits: impl Iterator<Item = Waits>) -> String {
         .map(|at| format!(", the oldest since {}", at.whole_s()))
         .unwrap_or_default();
     match waits.count {
-        0 => format!("no {one} waits"),
-        1 => format!("1 {one} waits{since}"),
-        n => format!("{n} {many} wait{since}"),
+        0 => None,
+        1 => Some(format!("1 {one} waits{since}")),
+        n => Some(format!("{n} {many} wait{since}")),
     }
 }
 
@@ -141,7 +144,7 @@ const fn called(service: &ServiceHealth) -> &'static str {
     }
 }
 
-fn tell_gone(service: &ServiceHealth, waiting: &str) {
+fn tell_gone(service: &ServiceHealth, waiting: Option<&str>) {
     let (name, why) = (called(service), &service.health.why);
     let sources = sources(service);
     let service_name = service.service;
@@ -155,6 +158,8 @@ fn tell_gone(service: &ServiceHealth, waiting: &str) {
         Condition::Refusing => "mend it; it is tried again every ten minutes",
         Condition::NoCredits => "top up; it is tried again every hour",
     };
+    // What met the trouble is not written down yet, and may be all there is.
+    let waiting = waiting.unwrap_or("what needs it waits");
     tracing::error!(
         service = service_name,
         sources,
@@ -162,7 +167,7 @@ fn tell_gone(service: &ServiceHealth, waiting: &str) {
     );
 }
 
-fn tell_back(service: &ServiceHealth, after: Span, waiting: &str) {
+fn tell_back(service: &ServiceHealth, after: Span, waiting: Option<&str>) {
     let (name, sources, after) = (
         called(service),
         sources(service),
@@ -171,7 +176,11 @@ fn tell_back(service: &ServiceHealth, after: Span, waiting: &str) {
     tracing::info!(
         service = service.service,
         sources,
-        "{name} is back after {after}: what waits goes out now; {waiting}"
+        "{name} is back after {after}: {}",
+        waiting.map_or_else(
+            || "nothing waits for it".to_owned(),
+            |waiting| format!("what waits goes out now; {waiting}")
+        )
     );
 }
 
