@@ -16,10 +16,14 @@ pub struct Money {
 }
 
 /// Currencies without a minor unit at Stripe (<https://docs.stripe.com/currencies#zero-decimal>).
-const ZERO_DECIMAL: [&str; 16] = [
-    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv",
-    "xaf", "xof", "xpf",
+const ZERO_DECIMAL: [&str; 15] = [
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf",
+    "xof", "xpf",
 ];
+
+/// Currencies that have no minor unit any more, in whose amounts Stripe goes on to count hundredths: 500 is 5 UGX
+/// (<https://docs.stripe.com/currencies#special-cases>).
+const WHOLE_IN_HUNDREDTHS: [&str; 2] = ["isk", "ugx"];
 
 /// Currencies of a thousand minor units at Stripe (<https://docs.stripe.com/currencies#three-decimal>).
 const THREE_DECIMAL: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
@@ -42,10 +46,13 @@ impl fmt::Display for Money {
         let sign = if self.minor < 0 { "-" } else { "" };
         let abs = self.minor.unsigned_abs();
         let decimals = self.decimals();
-        if decimals == 0 {
-            return write!(f, "{sign}{abs} {currency}");
-        }
         let unit = 10_u64.pow(decimals);
+        // Fractions of them were charged once, and are shown where they come back.
+        let is_whole =
+            WHOLE_IN_HUNDREDTHS.contains(&self.currency.to_lowercase().as_str()) && abs % unit == 0;
+        if decimals == 0 || is_whole {
+            return write!(f, "{sign}{} {currency}", abs / unit);
+        }
         let width = decimals as usize;
         write!(f, "{sign}{}.{:0width$} {currency}", abs / unit, abs % unit)
     }
@@ -70,5 +77,8 @@ mod tests {
         assert_eq!(money(-500, "jpy"), "-500 JPY");
         assert_eq!(money(5_120, "kwd"), "5.120 KWD");
         assert_eq!(money(-40, "BHD"), "-0.040 BHD");
+        assert_eq!(money(290_000, "ugx"), "2900 UGX");
+        assert_eq!(money(-500, "isk"), "-5 ISK");
+        assert_eq!(money(550, "isk"), "5.50 ISK");
     }
 }
