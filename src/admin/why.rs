@@ -14,8 +14,8 @@ use super::response::{Response, TimelineItem};
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{Pair, SeatDue, Want};
 use crate::domain::explain::{
-    At, FactRef, Gap, Holds, Present, Rest, SeatReason, Tense, begins_later, explain, paragraph,
-    present, unplanned as unplanned_prices,
+    At, FactRef, Gap, Holds, Present, Rest, SeatReason, Tense, begins_later, explain,
+    is_bought_unknown, paragraph, present, unplanned as unplanned_prices,
 };
 use crate::domain::id::MachineId;
 use crate::domain::lifecycle::State;
@@ -49,6 +49,9 @@ pub struct WhyPage {
     /// The prices that no plan names, where it sells no license.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unplanned_prices: Vec<String>,
+    /// Whether nothing tells what was bought, where it sells no license.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bought_unknown: bool,
     /// The mails that reached nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmailed: Vec<WhyMail>,
@@ -234,21 +237,20 @@ fn page(
         Tense::Present => outlook(&situation),
         Tense::Future => outlook_after(&situation, asked.at),
     };
-    let unplanned = explained.due.seats.is_empty();
-    let unplanned = unplanned
-        .then(|| unplanned_prices(&machine, &explained.folded, &rules.revisions, asked.at));
+    let sells_none = explained.due.seats.is_empty().then_some(&explained.folded);
+    let unplanned =
+        sells_none.map(|folded| unplanned_prices(&machine, folded, &rules.revisions, asked.at));
     Ok(WhyPage {
         machine: machine.id.to_string(),
         at: asked.at,
         known_at: asked.known_at,
         state: explained.folded.state.map(State::as_str).map(str::to_owned),
-        begins: begins_later(&machine, asked.at, asked.known_at)
-            .as_ref()
-            .map(fact),
+        begins: begins_later(&machine, asked.at, asked.known_at).map(|first| fact(&first)),
         unmailed: unmailed(&machine, asked),
         for_customer: said.whole,
         licenses,
         unplanned_prices: unplanned.unwrap_or_default(),
+        bought_unknown: sells_none.is_some_and(is_bought_unknown),
         next: next
             .into_iter()
             .map(|n| TimelineItem {

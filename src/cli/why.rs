@@ -73,6 +73,10 @@ fn text(page: &WhyPage) -> String {
         out.push_str("\n  it sells no license");
         if !prices.is_empty() {
             let _ = write!(out, ": no plan names {prices}");
+        } else if page.bought_unknown {
+            out.push_str(
+                ": its events do not say what was bought; with the source's `api_key` Stripe is asked",
+            );
         }
         out.push('\n');
     }

@@ -285,6 +285,15 @@ fn line(seat: &SeatDue, policy: &Policy) -> Option<(&'static str, String)> {
     }
 }
 
+/// Whether nothing tells what was paid for: a one-time purchase's events name no price, and the provider was not asked.
+#[must_use]
+pub fn is_bought_unknown(folded: &Folded) -> bool {
+    match &folded.life {
+        Life::Payment(life) => life.paid_at.is_some() && !life.lines_told && life.lines.is_empty(),
+        Life::Subscription(_) => false,
+    }
+}
+
 /// The prices of a purchase that no plan names: where it sells no license, that is why.
 #[must_use]
 pub fn unplanned(

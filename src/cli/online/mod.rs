@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use crate::admin::ElsewhereRow;
 use crate::config::{Config, Service};
 use crate::domain::id::SourceName;
+use crate::domain::plan::Plan;
 use crate::domain::words::counted;
 use crate::effects::license::Answer;
 use crate::effects::mail::MailAnswer;
@@ -119,17 +120,32 @@ pub async fn all(config: &Config, services: &Services) -> Vec<Tried> {
                     out.extend(selling::plans(config, &source.name, account).await);
                 }
             }
-            None => out.push(
-                Tried::new(
-                    Verdict::Good,
-                    &of("Stripe account", &source.name),
-                    "not looked at, for the source has no `api_key`",
-                )
-                .hint("a restricted key that may read webhook endpoints, subscriptions and customers is enough"),
-            ),
+            None => out.push(not_asked(config, &source.name)),
         }
     }
     out
+}
+
+/// A source whose account nobody may ask.
+fn not_asked(config: &Config, source: &SourceName) -> Tried {
+    let sells_by_price = |plan: &Plan| {
+        !(plan.prices.is_empty() && plan.lookup_keys.is_empty() && plan.products.is_empty())
+    };
+    let (verdict, what) = if config.plans.iter().any(sells_by_price) {
+        (
+            Verdict::Unwise,
+            "not looked at, for the source has no `api_key`; no event of a one-time purchase names its price, so that \
+             such a purchase gets no license unless its metadata names the `plan`",
+        )
+    } else {
+        (
+            Verdict::Good,
+            "not looked at, for the source has no `api_key`",
+        )
+    };
+    Tried::new(verdict, &of("Stripe account", source), what).hint(
+        "a restricted key that may read webhook endpoints, subscriptions, customers and Checkout sessions is enough",
+    )
 }
 
 /// Licenses that are at another service than the one that the config names.

@@ -261,3 +261,22 @@ fn services_that_do_not_answer_are_told() {
     );
     assert!(!said.to_string().contains("hush"), "{said}");
 }
+
+#[test]
+fn a_source_that_may_not_ask_is_told_what_that_costs() {
+    let of_account = |config: &str| {
+        let said = Place::with(config).run_with_secret(&["check", "--online"]);
+        let line = said.out.lines().find(|l| l.contains("Stripe account of"));
+        line.map(str::to_owned).unwrap_or_else(|| panic!("{said}"))
+    };
+    let by_price = of_account(CONFIG);
+    assert!(
+        by_price.starts_with("note") && by_price.contains("names its price"),
+        "{by_price}"
+    );
+    let by_name = of_account(&CONFIG.replace("[\"*\"]", "[]"));
+    assert!(
+        by_name.starts_with("ok") && !by_name.contains("names its price"),
+        "{by_name}"
+    );
+}

@@ -238,6 +238,19 @@ fn a_purchase_that_no_plan_names_names_its_price_and_has_a_sentence() {
 }
 
 #[test]
+fn a_purchase_whose_events_name_no_price_says_who_could_tell() {
+    let place = Place::with(CONFIG);
+    place.fill(&["payment-link-unresolved"], willing);
+    let page = why(&place, &["cs_live_PaymentLinkUnresolved01"]);
+    assert_eq!(page["bought_unknown"], json!(true), "{page:#}");
+    let said = place.run(&["why", "cs_live_PaymentLinkUnresolved01"]);
+    assert!(
+        said.out.contains("its events do not say what was bought"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_was_done_after_the_instant_is_not_there_yet() {
     let place = filled();
     let kinds = |page: &Value| -> Vec<String> {
