@@ -48,8 +48,8 @@ impl fmt::Display for Money {
         let decimals = self.decimals();
         let unit = 10_u64.pow(decimals);
         // Fractions of them were charged once, and are shown where they come back.
-        let is_whole =
-            WHOLE_IN_HUNDREDTHS.contains(&self.currency.to_lowercase().as_str()) && abs % unit == 0;
+        let is_whole = WHOLE_IN_HUNDREDTHS.contains(&self.currency.to_lowercase().as_str())
+            && abs.is_multiple_of(unit);
         if decimals == 0 || is_whole {
             return write!(f, "{sign}{} {currency}", abs / unit);
         }
