@@ -102,7 +102,7 @@ impl History<'_> {
     fn events(&self, loose: bool, after: &Option<String>) -> Result<Response, Failure> {
         let mut rows = Vec::new();
         let mut next = None;
-        let mut looked = 0;
+        let mut scanned = 0;
         view::walk(self.reader, from(Table::Event, after)?, |key, first| {
             let record: EventHead = stored::whole(&Committed(self.reader), key, first)?;
             if record.received <= self.until && (!loose || is_loose(&record)) {
@@ -114,8 +114,8 @@ impl History<'_> {
                     id,
                 }));
             }
-            looked += 1;
-            if looked >= ENTRIES_MAX {
+            scanned += 1;
+            if scanned >= ENTRIES_MAX {
                 next = Some(key.to_vec());
             }
             Ok(next.is_none())
@@ -126,7 +126,7 @@ impl History<'_> {
     fn said(&self, after: &Option<String>) -> Result<Response, Failure> {
         let mut rows = Vec::new();
         let mut next = None;
-        let mut looked = 0;
+        let mut scanned = 0;
         view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
             let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
             for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
@@ -145,8 +145,8 @@ impl History<'_> {
                 }
             }
             rows.extend(self.words(&machine));
-            looked += 1;
-            if looked >= ENTRIES_MAX {
+            scanned += 1;
+            if scanned >= ENTRIES_MAX {
                 next = Some(key.to_vec());
             }
             Ok(next.is_none())
@@ -291,7 +291,7 @@ impl History<'_> {
             let scope = machine.id.scope();
             let known =
                 view::customer(self.reader, scope, &customer)?.filter(|c| c.at <= self.until);
-            // Its own events are not kept by customer; a look-up says what they came to.
+            // Its own events are not kept by customer; a query says what they came to.
             lines.extend(known.map(|c| HistoryLine {
                 received: c.at,
                 text: record::customer(scope, &c),

@@ -228,7 +228,7 @@ pub enum HistoryQuery {
         /// What was received until then; absent: until now.
         until: Option<Timestamp>,
     },
-    /// Lines for what was said without an event: decisions and look-ups.
+    /// Lines for what was said without an event: decisions and queries.
     Said {
         /// After this entry.
         after: Option<String>,

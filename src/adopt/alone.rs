@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::examine::Matches;
 use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
-use super::question::{LicenseList, LookError, Question};
+use super::question::{ExamineError, LicenseList, Question};
 use super::table::KeyTable;
 use crate::domain::adoption::{Asking, FoundLicense};
 use crate::domain::id::{AppId, LicenseKey};
@@ -33,7 +33,7 @@ pub(super) async fn read_strays(
     licenses: &mut LicenseIndex,
     matched: &Matches,
     crawl: &mut Crawl<'_>,
-) -> Result<(), LookError> {
+) -> Result<(), ExamineError> {
     let Some(list) = &question.licenses else {
         return Ok(());
     };
@@ -61,7 +61,7 @@ pub(super) async fn read_doubled(
     licenses: &mut LicenseIndex,
     doubled: &[usize],
     crawl: &mut Crawl<'_>,
-) -> Result<(), LookError> {
+) -> Result<(), ExamineError> {
     for n in doubled {
         let license = &mut licenses.all[*n].license;
         if license.bound.is_some() {
@@ -157,7 +157,7 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
         &mut self,
         held: impl IntoIterator<Item = &Grant>,
         licenses: &mut LicenseIndex,
-    ) -> Result<(), LookError> {
+    ) -> Result<(), ExamineError> {
         for grant in held {
             let is_shown = |licenses: &LicenseIndex| licenses.keyed(grant.key.reveal()).is_some();
             if is_shown(licenses) {
@@ -199,7 +199,7 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
         &mut self,
         table: &KeyTable,
         licenses: &mut LicenseIndex,
-    ) -> Result<(), LookError> {
+    ) -> Result<(), ExamineError> {
         for row in &table.rows {
             if licenses.keyed(row.key.reveal()).is_some() {
                 continue;
@@ -217,7 +217,7 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
         &mut self,
         which: &[usize],
         licenses: &mut LicenseIndex,
-    ) -> Result<(), LookError> {
+    ) -> Result<(), ExamineError> {
         for n in which {
             let key = licenses.all[*n].license.key.clone();
             let said = self.ask(&key).await?;
@@ -233,7 +233,11 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
 
     /// Reads the list of an application that only licenses name which are held here. One that the service does not list any
     /// more is no reason to say nothing of all others.
-    async fn list_of(&mut self, app: &AppId, licenses: &mut LicenseIndex) -> Result<(), LookError> {
+    async fn list_of(
+        &mut self,
+        app: &AppId,
+        licenses: &mut LicenseIndex,
+    ) -> Result<(), ExamineError> {
         if !self.listed.insert(app.clone()) {
             return Ok(());
         }
@@ -243,7 +247,7 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
         }
     }
 
-    async fn ask(&mut self, key: &LicenseKey) -> Result<Said, LookError> {
+    async fn ask(&mut self, key: &LicenseKey) -> Result<Said, ExamineError> {
         let digest = hash(key.reveal());
         if self.read.len() >= READS_MAX || !self.read.insert(digest) {
             return Ok(Said::Nothing);

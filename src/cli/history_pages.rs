@@ -56,7 +56,7 @@ pub(super) fn index(asked: &mut Conversation) -> Result<(Vec<HistoryEntry>, Time
     }
 }
 
-/// Every decision and look-up that came without an event, in the order of receipt.
+/// Every decision and query that came without an event, in the order of receipt.
 pub(super) fn said(
     asked: &mut Conversation,
     until: Timestamp,

@@ -29,10 +29,10 @@ use super::finding::{Finding, Report};
 use super::hold::{Cleared, Hold};
 use super::holding::{hold_back, hold_unproved, is_silent};
 use super::lifecycle::{Folded, Transition};
-use super::look_up::{self, look_ups};
 use super::machine::{Machine, ObservedTransition};
 use super::notice::{DueNotice, due_notices};
 use super::ordered::let_pass;
+use super::query::{self, plan_queries};
 use super::reconcile::{
     Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
 };
@@ -96,7 +96,7 @@ pub fn reconcile_folded(
     let silent = is_silent(machine, &due, world);
     notices(machine, &calls, &folded, (silent, &due), world);
     if machine.held.is_none() {
-        look_ups(machine, &folded, &due, world);
+        plan_queries(machine, &folded, &due, world);
     }
     machine.wake_at = wake(machine, &folded, &due, &calls, world);
     let reports = new_reports(machine, &folded, &due, world);
@@ -136,7 +136,7 @@ fn new_reports(
     reports.retain(|r| {
         let told = machine.told.iter().any(|t| t.finding == r.finding);
         let answered = made && r.finding == Finding::NothingToHandOut;
-        !(told || answered || look_up::waits(machine, r, world.now))
+        !(told || answered || query::waits(machine, r, world.now))
     });
     machine.told.extend(reports.iter().cloned());
     reports
@@ -192,8 +192,8 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     let here = ServiceKind::named(world.brakes.service);
     let mut wanted = differences(machine, due, (world.abilities, here), world.now);
     adoption::leave_margins(machine, due, world, &mut wanted);
-    if look_up::keys_wait(machine, folded, due, world).is_some() {
-        wanted.retain(|d| !look_up::waits_for_answer(folded, &d.act));
+    if query::keys_wait(machine, folded, due, world).is_some() {
+        wanted.retain(|d| !query::waits_for_answer(folded, &d.act));
     }
     if !extends(machine, folded, due, world).is_empty() {
         wanted.retain(|d| d.act.new_license().is_none());
@@ -223,7 +223,7 @@ fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &De
     hold_back(machine, due, world);
 }
 
-/// What the purchase is to extend, while nobody has looked for it.
+/// What the purchase is to extend, while that is not resolved.
 #[must_use]
 pub fn extends(
     machine: &Machine,
@@ -296,7 +296,7 @@ fn wake(
     let new = |c: &&DueNotice| !machine.notices.iter().any(|n| c.is(n));
     let notices = calls.iter().filter(new).map(|c| c.due);
     let grace = folded.life.open_episode().map(|e| e.ends);
-    let waiting = look_up::keys_wait(machine, folded, due, world);
+    let waiting = query::keys_wait(machine, folded, due, world);
     let asked = extends(machine, folded, due, world);
     let named = asked.first().and_then(|_| machine.waits_for_named());
     earliest(

@@ -196,7 +196,7 @@ pub enum Flaw {
     /// Two creates would fill the same seat.
     #[n(3)]
     SeatTwice,
-    /// A create was sent, and neither its outcome nor a look for it is on record.
+    /// A create was sent, and neither its outcome nor a recovery of it is on record.
     #[n(4)]
     SentUnknown {
         /// The action's number.

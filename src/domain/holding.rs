@@ -146,7 +146,7 @@ pub(super) fn hold_unproved(
     }
 }
 
-/// Whether it makes a key. A look for one that may be there does not.
+/// Whether it makes a key. A recovery of one that may be there does not.
 fn makes_key(action: &Action) -> bool {
     action.act.creates() && action.phase == CreatePhase::Ready
 }
@@ -172,7 +172,7 @@ fn goes_on(machine: &Machine, action: &Action, now: Timestamp) -> bool {
     gives && (came || was_heard_of(machine)) && !is_hurtful(machine, action, now)
 }
 
-/// Whether it changes anything at the license service. A look for a license that may be there already does not.
+/// Whether it changes anything at the license service. A recovery of a license that may be there already does not.
 fn changes_something(action: &Action) -> bool {
     match &action.act {
         Act::Create(_) => action.phase == CreatePhase::Ready,
@@ -199,7 +199,7 @@ pub fn plan_of<'a>(machine: &'a Machine, action: &'a Action) -> Option<&'a PlanN
 /// What was held is judged again once what held it is over: it goes ahead, unless something else holds it. Where others made
 /// licenses meanwhile, it looks first: a create for its license, anything else for what the license has become.
 fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
-    look_anew(machine, world);
+    recover_anew(machine, world);
     let mut read = Vec::new();
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
@@ -222,7 +222,7 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
             }
             _ if action.act.creates() && others_acted => {
                 action.let_go(world.now);
-                action.phase = CreatePhase::look_for_others(world.now);
+                action.phase = CreatePhase::recover_any_age(world.now);
             }
             _ if others_acted && !is_read => {
                 (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
@@ -266,15 +266,15 @@ fn still_holds(machine: &Machine, action: &Action, world: &DecisionContext<'_>) 
     }
 }
 
-/// A look that began before the shop went live may have missed what others made until then: it begins anew.
-fn look_anew(machine: &mut Machine, world: &DecisionContext<'_>) {
+/// A recovery that began before the shop went live may have missed what others made until then: it begins anew.
+fn recover_anew(machine: &mut Machine, world: &DecisionContext<'_>) {
     let live = world.brakes.standing.live_since(&machine.source);
     let Some(live) = live.filter(|live| *live <= world.now) else {
         return;
     };
     let waits = |a: &&mut Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
     for action in machine.actions.iter_mut().filter(waits) {
-        if let CreatePhase::Look {
+        if let CreatePhase::Recover {
             since,
             absent,
             any_age,
@@ -312,7 +312,7 @@ pub fn compare(machine: &mut Machine, now: Timestamp) {
         }
         if action.act.creates() {
             (action.outcome, action.due) = (ActionOutcome::Pending, now);
-            action.phase = CreatePhase::look_for_others(now);
+            action.phase = CreatePhase::recover_any_age(now);
         } else {
             read.push(action.license);
         }

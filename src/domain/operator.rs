@@ -182,7 +182,7 @@ fn release(action: &mut Action, now: Timestamp) {
 fn approve(action: &mut Action, now: Timestamp) {
     // While it was only observed, others may have made it.
     if action.act.creates() && matches!(action.held, Some(Hold::Observed | Hold::OtherHandler)) {
-        action.phase = CreatePhase::look_for_others(now);
+        action.phase = CreatePhase::recover_any_age(now);
     }
     action.let_go(now);
 }

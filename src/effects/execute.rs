@@ -1,7 +1,7 @@
 //! Carries one action out at the license service, and says what came of it in the domain's words.
 
 mod create;
-mod look;
+mod recover;
 mod still_wanted;
 
 use tokio_util::sync::CancellationToken;
@@ -103,13 +103,13 @@ impl ActionExecutor<'_> {
         if self.is_elsewhere(machine, action).await {
             return None;
         }
-        if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { since, any_age, .. }) =
+        if let (Act::Create(_) | Act::Recover(_), CreatePhase::Recover { since, any_age, .. }) =
             (&action.act, action.phase)
         {
-            // The place that the gate counted is given back at once, for a look may be long; what came of it is reported at its end.
+            // The place that the gate counted is given back at once, for a recovery may be long; what came of it is reported at its end.
             self.service.not_sent(work_of(action), self.now());
             let since = (!any_age).then_some(since);
-            return self.look(machine, action, since).await;
+            return self.recover(machine, action, since).await;
         }
         let grant = machine.grants.iter().find(|g| g.number == action.license);
         if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {

@@ -196,7 +196,7 @@ fn buy_url(
     machine: &Machine,
     notice: &Notice,
 ) -> Option<String> {
-    if !rules.source(&machine.source).abilities.looks_up {
+    if !rules.source(&machine.source).abilities.can_query {
         return None;
     }
     let meant = |g: &&Grant| notice.seats.contains(&g.number);

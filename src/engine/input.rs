@@ -87,7 +87,7 @@ pub enum Input {
         at: Timestamp,
     },
     /// What came of asking Stripe for the purchase of a parked name. A link that was found came as a delivery before.
-    Searched {
+    ParkedQueryDone {
         /// Where the name is known.
         scope: Scope,
         /// The name.

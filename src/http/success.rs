@@ -33,7 +33,7 @@ const ID_LEN: std::ops::RangeInclusive<usize> = 20..=255;
 /// The redirect can be faster than the webhook, but not by more than this.
 const WEBHOOK_WITHIN: Span = Span::from_minutes(2);
 /// When a waiting page looks again, try by try; after the last it looks no more.
-const LOOK_AGAIN_S: [u32; 24] = [
+const RELOAD_AFTER_S: [u32; 24] = [
     5, 5, 5, 5, 5, 5, 10, 10, 10, 15, 15, 20, 30, 30, 30, 60, 60, 60, 120, 120, 300, 300, 600, 600,
 ];
 
@@ -260,7 +260,7 @@ fn bought_at(folded: &Folded, machine: &Machine) -> Option<Timestamp> {
 /// The links of the plans, each once; of a plan that has none, the vendor's.
 fn downloads<'p>(config: &Config, plans: impl Iterator<Item = &'p PlanName>) -> Vec<Link> {
     let mut links: Vec<Link> = Vec::new();
-    let of_plan = |plan| config.looks.get(plan).map(|l| &l.downloads);
+    let of_plan = |plan| config.display.get(plan).map(|l| &l.downloads);
     let named = |plan| of_plan(plan).filter(|own| !own.is_empty());
     let mut all: Vec<&Vec<Link>> = plans
         .map(|plan| named(plan).unwrap_or(&config.vendor.downloads))
@@ -299,7 +299,7 @@ impl RefreshState {
 
     /// When and where the page looks again, if it does.
     fn again(&self, session: &str, is_unknown: bool) -> Option<Refresh> {
-        let after_s = *LOOK_AGAIN_S.get(self.tries)?;
+        let after_s = *RELOAD_AFTER_S.get(self.tries)?;
         let mut url = format!("?session_id={session}&n={}", self.tries + 1);
         if is_unknown {
             url.push_str(&format!("&since={}", self.since.s()));

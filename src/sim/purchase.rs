@@ -93,7 +93,7 @@ pub fn lines(purchases: Vec<Purchase>, customer: Option<(&Scope, Customer)>) -> 
     lines
 }
 
-/// What is known of a customer, as a look-up would have said it.
+/// What is known of a customer, as a query would have said it.
 fn of_customer(scope: &Scope, customer: Customer) -> Line {
     let at = customer.at;
     let delivery = Delivery {

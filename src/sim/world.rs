@@ -217,7 +217,7 @@ impl Simulation {
         let input = match item {
             Item::Wake => Input::WakeUp { machine: id },
             // What Stripe would have been asked stands in the history.
-            Item::LookUp(action) => {
+            Item::Query(action) => {
                 let outcome = Outcome::Refused {
                     why: "not asked in a replay".to_owned(),
                     scope: RefusalScope::Action,
@@ -231,7 +231,7 @@ impl Simulation {
             }
             Item::Create(action)
             | Item::CreateAgain(action)
-            | Item::Look(action)
+            | Item::Recover(action)
             | Item::Action(action)
             | Item::ActionAgain(action) => {
                 let machine = self.machines.get(&id);

@@ -18,12 +18,12 @@ mod holding;
 mod items;
 mod keys;
 mod kinds;
-mod looking;
 mod money;
 mod moving;
 mod notices;
 mod overrides;
 mod paying;
+mod recovering;
 mod restored;
 mod returned;
 mod services;
@@ -93,7 +93,7 @@ pub(super) struct Case {
     takes_no_end: bool,
     /// Whether the service refuses to bring a revoked license back.
     keeps_revoked: bool,
-    /// The license that a look finds, made before this store began.
+    /// The license that a recovery finds, made before this store began.
     there: Option<(GrantStatus, Option<Timestamp>, Devices)>,
     /// What Stripe says when it is asked.
     stripe: cutting::Stripe,
@@ -282,7 +282,7 @@ impl Case {
         OwnedContext {
             revisions: self.rules(),
             abilities: Abilities {
-                looks_up: self.stripe.has_key(),
+                can_query: self.stripe.has_key(),
                 revoke_reversible: !self.revokes_for_good,
                 ..Abilities::simulated()
             },

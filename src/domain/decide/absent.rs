@@ -15,14 +15,14 @@ pub(super) fn absent(
 ) {
     let sweeps = world.abilities.lookup_after.len().max(1);
     let action = &mut machine.actions[index];
-    if let CreatePhase::Look { since, .. } = &mut action.phase
+    if let CreatePhase::Recover { since, .. } = &mut action.phase
         && *since > world.now
     {
         // A clock that was ahead dated it and is right again. No sweep would count until then: the next one does.
         (*since, action.due) = (world.now, world.now);
         return;
     }
-    if let CreatePhase::Look {
+    if let CreatePhase::Recover {
         since,
         absent,
         any_age,
@@ -47,7 +47,7 @@ pub(super) fn absent(
                 .get(absent as usize)
                 .copied()
                 .unwrap_or(Span::from_s(15));
-            action.phase = CreatePhase::Look {
+            action.phase = CreatePhase::Recover {
                 since,
                 absent,
                 any_age,

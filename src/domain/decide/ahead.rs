@@ -6,7 +6,7 @@ use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
 use crate::domain::time::Span;
 
-/// Nothing waits so long for its next try, or for what must settle before it, but for a look for a license.
+/// Nothing waits so long for its next try, or for what must settle before it, but for a recovery of a license.
 pub const WAIT_MAX: Span = Span::from_hours(2);
 
 /// Makes due what only a wrong clock can have dated as late as it is: it would wait for that date. Everything else that a

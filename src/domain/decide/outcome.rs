@@ -30,10 +30,10 @@ pub fn outcome(
         return;
     };
     let action = machine.actions[index].clone();
-    // What a look finds that is not wanted any more is looked for anew where it is: meanwhile another one may have been made
+    // What a recovery finds that is not wanted any more is looked for anew where it is: meanwhile another one may have been made
     // here, and its label fits, too.
-    let is_look = matches!(action.act, Act::Recover(_));
-    let counts = matches!(outcome, Outcome::Done(_) | Outcome::Gone) && !is_look;
+    let is_recovery = matches!(action.act, Act::Recover(_));
+    let counts = matches!(outcome, Outcome::Done(_) | Outcome::Gone) && !is_recovery;
     if !action.is_open() && !counts {
         return;
     }
@@ -67,9 +67,9 @@ pub fn outcome(
             let waits = match scope {
                 // It waits for the service, not for a person's word on this license.
                 RefusalScope::Service => true,
-                // A look changes nothing, so it goes on by itself once somebody has mended the access.
+                // A recovery changes nothing, so it goes on by itself once somebody has mended the access.
                 RefusalScope::Access => {
-                    matches!(machine.actions[index].phase, CreatePhase::Look { .. })
+                    matches!(machine.actions[index].phase, CreatePhase::Recover { .. })
                 }
                 RefusalScope::Action => false,
             };
@@ -105,7 +105,7 @@ fn unknown(
     sent: Timestamp,
     world: &DecisionContext<'_>,
 ) {
-    let first_look = world
+    let first_pass = world
         .abilities
         .lookup_after
         .first()
@@ -116,13 +116,13 @@ fn unknown(
     action.error = Some(why.to_owned());
     if action.act.creates() {
         // What was already being looked for is that of a copy that was put back: the attempt was the other store's, too.
-        let any_age = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
-        action.phase = CreatePhase::Look {
+        let any_age = matches!(action.phase, CreatePhase::Recover { any_age: true, .. });
+        action.phase = CreatePhase::Recover {
             since: world.now,
             absent: 0,
             any_age,
         };
-        action.due = world.now + first_look;
+        action.due = world.now + first_pass;
         return;
     }
     action.due = next_try(world.now, action.attempts, world.jitter, None);
@@ -229,7 +229,7 @@ fn confirm_new(
     }
     // One that our own attempt made, though its answer was lost, is no foreign one: its key is mailed.
     let adopted =
-        confirmed.adopted && matches!(action.phase, CreatePhase::Look { any_age: true, .. });
+        confirmed.adopted && matches!(action.phase, CreatePhase::Recover { any_age: true, .. });
     let expires_at = unrounded(confirmed.expires_at, new.expires_at);
     let given = ExternalChanges {
         time: later(expires_at, new.expires_at),

@@ -94,9 +94,9 @@ pub(super) fn new_action(
     let restored = world.brakes.standing.restored_lately(world.now);
     let looks = |seat| {
         let is_next = restored && adoption::has_had(machine, seat);
-        is_next || adoption::looks_first(machine, seat, since, world.gaps)
+        is_next || adoption::recovers_first(machine, seat, since, world.gaps)
     };
-    let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
+    let recovers_first = recovers || new.is_some_and(|new| looks(&new.seat));
     let shortens = difference.takes && matches!(difference.act, Act::SetExpiry { .. });
     let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
     action.shortens = shortens.then_some(true);
@@ -104,10 +104,10 @@ pub(super) fn new_action(
     if action.act.creates() {
         action.service = ServiceKind::named(world.brakes.service);
     }
-    if looks_first {
-        // Another program hears of a sale when we do, and may be slower than the first look: one more is taken after it.
+    if recovers_first {
+        // Another program hears of a sale when we do, and may be slower than the first recovery: one more is taken after it.
         let others = world.brakes.standing.others_may_make(world.now);
-        action.phase = CreatePhase::Look {
+        action.phase = CreatePhase::Recover {
             since: world.now,
             absent: u32::from(!others),
             any_age: true,

@@ -13,7 +13,7 @@ pub(super) fn supersede(machine: &mut Machine, wanted: &[Difference], world: &De
     let mut read = Vec::new();
     for action in &mut machine.actions {
         // One that may have acted is settled first: what it did decides what remains to be done.
-        let looks = matches!(action.phase, CreatePhase::Look { .. }) && action.act.creates();
+        let looks = matches!(action.phase, CreatePhase::Recover { .. }) && action.act.creates();
         let may_have_acted = looks || world.under_way.contains(&action.id);
         let of_a_license = !matches!(action.act, Act::Read { .. } | Act::Query(_));
         if action.is_open()

@@ -49,8 +49,8 @@ impl Dispatcher {
         self.take_up(queues, (entry, id), which, (service, slot), now)
     }
 
-    /// A look takes no slot from what is sent.
-    pub(super) fn begin_look(
+    /// A recovery takes no slot from what is sent.
+    pub(super) fn begin_recovery(
         self: &Arc<Self>,
         queues: &mut Queues,
         entry: &Entry,
@@ -61,7 +61,7 @@ impl Dispatcher {
         let Some(service) = self.services.license(id.source()).cloned() else {
             return Ok(Begun::Settled);
         };
-        let Ok(permit) = Arc::clone(&self.looks).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.recoveries).try_acquire_owned() else {
             return Ok(Begun::Blocked);
         };
         let slot = Slot::from(permit);

@@ -4,7 +4,7 @@
 //! AuthForge and the embedded service speak the same API, so one [`Client`] serves both; what differs is declared as
 //! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `create` makes licenses, `devices` says how many may use one, `for_life` stands in
 //! for an end that cannot be taken away, `stop` knows the ways to stop
-//! a license, `lookup` finds licenses by label, and `sweep` is its
+//! a license, `recover` finds licenses by label, and `sweep` is its
 //! way through a list; `choice` takes one of several, `probe` learns what a service can. When a call may be made is the [`throttle`](super::throttle)'s.
 
 pub(crate) mod answer;
@@ -14,8 +14,8 @@ mod create;
 mod devices;
 mod far_end;
 mod for_life;
-pub mod lookup;
 pub mod probe;
+pub mod recover;
 mod send;
 pub mod stop;
 pub mod sweep;

@@ -236,7 +236,7 @@ pub fn license(body: &[u8]) -> Option<License> {
 }
 
 /// Reads the answer to a create: exactly one license, for we ask for one. Any other number is unreadable, so that a
-/// look-up finds them all and tells the operator.
+/// recovery finds them all and tells the operator.
 #[must_use]
 pub fn created(body: &[u8]) -> Option<License> {
     #[derive(Deserialize)]
@@ -249,7 +249,7 @@ pub fn created(body: &[u8]) -> Option<License> {
 }
 
 /// Reads a page of the list, asked for with `limit`. A full page that does not say whether there is another is unreadable: taking it for the
-/// last would let a look-up say "absent" too early.
+/// last would let a recovery say "absent" too early.
 #[must_use]
 pub fn page(body: &[u8], limit: usize) -> Option<LicensePage> {
     #[derive(Deserialize)]

@@ -1,6 +1,6 @@
 //! What waited so long for its machine that it never will find one.
 
-use super::query;
+use super::parked_query;
 use crate::domain::fact::Fact;
 use crate::domain::id::{EventId, Scope};
 use crate::domain::time::{Span, Timestamp};
@@ -41,6 +41,6 @@ pub(in crate::engine) fn never_linked(
         record::put(tx.working, kept_at, &kept)?;
     }
     record::delete(tx.working, entry)?;
-    query::end(tx, scope, &fact)?;
+    parked_query::end(tx, scope, &fact)?;
     Ok(Receipt::Done)
 }

@@ -134,7 +134,7 @@ impl Transaction<'_, '_> {
             );
         }
         let world = self.world(rules, customer.as_ref(), &under_way);
-        if let Some(found) = extend::look(self, scope, &mut machine, &settled, &world)? {
+        if let Some(found) = extend::resolve(self, scope, &mut machine, &settled, &world)? {
             let told = std::mem::take(&mut settled.reports);
             settled = decide::reconcile_folded(&mut machine, Some(settled.folded), &world);
             settled.reports.splice(0..0, told.into_iter().chain(found));

@@ -12,7 +12,7 @@ use crate::engine::input::{Delivery, EventPayload, Receipt};
 use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::key;
 use crate::engine::record::{self, EventRecord, RecordError, View};
-use crate::engine::route::query;
+use crate::engine::route::parked_query;
 use crate::engine::route::route;
 use crate::engine::route::transfer;
 use crate::engine::route::unpark;
@@ -149,8 +149,8 @@ impl Transaction<'_, '_> {
                         .put(key::parked(scope, name, &fact.id), Vec::new());
                 }
                 record::put(self.working, key::waiting(scope, &fact.id), fact)?;
-                if counts == Meanwhile::Parked && self.source_rules(source).abilities.looks_up {
-                    query::begin(self, scope, fact)?;
+                if counts == Meanwhile::Parked && self.source_rules(source).abilities.can_query {
+                    parked_query::begin(self, scope, fact)?;
                 }
                 Ok(match counts {
                     Meanwhile::Parked => Disposition::Parked(names),

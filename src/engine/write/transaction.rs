@@ -33,7 +33,7 @@ use crate::engine::record::server;
 use crate::engine::record::standing;
 use crate::engine::record::{self, RecordError, RefusedRecord};
 use crate::engine::route::expire_parked;
-use crate::engine::route::query;
+use crate::engine::route::parked_query;
 use crate::engine::route::reparse;
 use crate::engine::verify;
 
@@ -141,7 +141,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 machine,
                 &Fact::decided(id.clone(), decision, *at, self.now.at),
             ),
-            Input::Searched {
+            Input::ParkedQueryDone {
                 scope,
                 name,
                 outcome,
@@ -206,7 +206,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         name: &str,
         outcome: &Outcome,
     ) -> Result<Receipt, RecordError> {
-        let known = query::looked(self, scope, name, outcome)?;
+        let known = parked_query::answered(self, scope, name, outcome)?;
         Ok(if known {
             Receipt::Done
         } else {

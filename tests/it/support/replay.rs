@@ -147,7 +147,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         Input::Attempt { .. }
         | Input::ReadAgain(_)
         | Input::ReadBy(_)
-        | Input::Searched { .. }
+        | Input::ParkedQueryDone { .. }
         | Input::Outcome { .. }
         | Input::Mailed { .. }
         | Input::WakeUp { .. }

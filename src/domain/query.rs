@@ -24,29 +24,29 @@ fn is_answered(question: &Question, machine: &Machine, world: &DecisionContext<'
             .facts
             .iter()
             .any(|f| matches!(f.body, FactBody::Items(_)) && f.at >= *shown_at),
-        Question::InvoiceLines(id) => looked_up(machine, id).any(|i| i.lines_whole),
-        Question::FirstInvoice(id) => looked_up(machine, id).any(|i| i.paid),
+        Question::InvoiceLines(id) => queried(machine, id).any(|i| i.lines_whole),
+        Question::FirstInvoice(id) => queried(machine, id).any(|i| i.paid),
     }
 }
 
-/// What look-ups said of an invoice.
-fn looked_up<'m>(machine: &'m Machine, id: &'m InvoiceId) -> impl Iterator<Item = &'m Invoice> {
+/// What queries said of an invoice.
+fn queried<'m>(machine: &'m Machine, id: &'m InvoiceId) -> impl Iterator<Item = &'m Invoice> {
     machine
         .facts
         .iter()
         .filter_map(Fact::invoice)
-        .filter(move |i| i.id == *id && i.event == InvoiceEvent::LookedUp)
+        .filter(move |i| i.id == *id && i.event == InvoiceEvent::Queried)
 }
 
 /// Asks what is to be asked, and closes what is answered or no longer of interest. What was refused or given up is not
 /// asked again unless a person says so.
-pub(super) fn look_ups(
+pub(super) fn plan_queries(
     machine: &mut Machine,
     folded: &Folded,
     due: &Entitlement,
     world: &DecisionContext<'_>,
 ) {
-    let wanted = if world.abilities.looks_up {
+    let wanted = if world.abilities.can_query {
         wanted(machine, folded, due, world)
     } else {
         Vec::new()
@@ -195,7 +195,7 @@ pub(super) fn keys_wait(
     let (since, _) = life
         .newcomers
         .as_ref()
-        .filter(|_| world.abilities.looks_up)?;
+        .filter(|_| world.abilities.can_query)?;
     let asked = |a: &&Action| a.act.question().is_some_and(|q| life.unknown.contains(q));
     let given_up = machine.actions.iter().filter(asked).any(|a| {
         matches!(a.act.question(), Some(Question::SubscriptionItems { .. }))
@@ -210,7 +210,7 @@ fn units_wait(
     due: &Entitlement,
     world: &DecisionContext<'_>,
 ) -> Option<Timestamp> {
-    let asks = due.units_unknown && world.abilities.looks_up;
+    let asks = due.units_unknown && world.abilities.can_query;
     let question = what_was_bought(machine, payment, due).filter(|_| asks)?;
     let refused = |a: &Action| {
         let over = [ActionOutcome::Refused, ActionOutcome::Abandoned];

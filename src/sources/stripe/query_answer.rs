@@ -1,4 +1,4 @@
-//! What Stripe answered when it was asked: objects as its API returns them, to what they say. A live look-up and a line of
+//! What Stripe answered when it was asked: objects as its API returns them, to what they say. A live query and a line of
 //! a replay are read by this same function, so that what was asked once can be replayed for ever.
 
 use bumpalo::Bump;
@@ -138,7 +138,7 @@ impl QueryAnswer<'_> {
 
     fn invoice(&self) -> QueryResult {
         let kind = "lookup.invoice";
-        let invoice = invoice::read(&self.envelope(kind), InvoiceEvent::LookedUp).map_err(told)?;
+        let invoice = invoice::read(&self.envelope(kind), InvoiceEvent::Queried).map_err(told)?;
         if !invoice.lines_whole {
             return Err(
                 "a look-up of an invoice must hold all its lines, but their `has_more` is true"

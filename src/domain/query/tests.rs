@@ -1,4 +1,4 @@
-//! Tests of `look_up.rs`.
+//! Tests of `query.rs`.
 
 use super::*;
 use crate::domain::action::{Abilities, Confirmed, GrantStatus, Outcome, RefusalScope};
@@ -47,7 +47,7 @@ impl Case {
             ),
             revisions: Revisions::always(vec![plan], Vec::new()),
             abilities: Abilities {
-                looks_up: true,
+                can_query: true,
                 ..Abilities::simulated()
             },
             customer: None,
@@ -194,12 +194,12 @@ fn nothing_is_asked_that_is_known_or_cannot_be_asked() {
     });
     assert_eq!(named.work(), "create_license pending");
     let mut deaf = Case::new(Wants::default());
-    deaf.abilities.looks_up = false;
+    deaf.abilities.can_query = false;
     deaf.reconcile();
     assert_eq!(deaf.work(), "look_up superseded", "the key was taken away");
     deaf.later(Span::from_minutes(11));
     assert_eq!(deaf.reports, [Finding::NothingToHandOut]);
-    deaf.abilities.looks_up = true;
+    deaf.abilities.can_query = true;
     deaf.reconcile();
     assert_eq!(
         deaf.work(),
