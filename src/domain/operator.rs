@@ -21,14 +21,14 @@ pub enum Order {
     Approve {
         /// Who says so.
         author: String,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
     /// What is held is given up.
     Drop {
         /// Who says so.
         author: String,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
     /// What waits for a yes or was refused is tried; what takes a license counts with the guard.
@@ -37,7 +37,7 @@ pub enum Order {
         which: Repaired,
         /// Who says so.
         author: String,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
     /// The licenses are read again at their service.

@@ -81,9 +81,9 @@ pub enum Input {
         machine: MachineId,
         /// Its id as a fact.
         id: EventId,
-        /// What.
+        /// The decision.
         decision: Decision,
-        /// When.
+        /// The instant.
         at: Timestamp,
     },
     /// What came of asking Stripe for the purchase of a parked name. A link that was found came as a delivery before.
@@ -113,11 +113,11 @@ pub enum Input {
     Refused {
         /// The source.
         source: SourceName,
-        /// Why.
+        /// Why it is no event.
         why: NoEvent,
         /// The beginning of the body.
         body: Vec<u8>,
-        /// When.
+        /// The instant.
         at: Timestamp,
     },
     /// A parked event that has waited too long for its machine is given up.

@@ -26,7 +26,7 @@ const BATCH: usize = 128;
 pub(super) enum Unread {
     /// Not read.
     Text(Text),
-    /// Read.
+    /// One that could be read.
     Line(Line),
 }
 

@@ -43,7 +43,7 @@ const HANGS_PERCENT: u32 = 2;
 /// What goes wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Nothing.
+    /// It answers as it should.
     None,
     /// It says that it is busy; nothing happened.
     Busy,

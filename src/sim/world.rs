@@ -35,10 +35,10 @@ pub enum SimulationError {
     Record(#[from] RecordError),
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// A line.
+    /// A kept line of the history is damaged.
     #[error("a line that was kept cannot be read again: {0}")]
     Unpacked(String),
-    /// No end.
+    /// Virtual time stands still: something is due again and again at one instant.
     #[error("at {at} something keeps coming due without time passing ({machine})")]
     Endless {
         /// The instant.

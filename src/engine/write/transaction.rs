@@ -61,7 +61,7 @@ pub struct TxContext<'a> {
 pub struct Alert {
     /// The machine.
     pub machine: MachineId,
-    /// What.
+    /// The finding, and when it was made.
     pub report: Report,
 }
 
