@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 pub use self::pulse::Pulse;
 use self::queues::{Entry, PAGE, Queues};
 use self::running::{Ended, Running};
+use super::execute::CallKind;
 use super::services::{LicenseService, Services};
 use crate::clock::pause;
 use crate::domain::action::Outcome;
@@ -32,7 +33,7 @@ use crate::domain::id::SourceName;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt};
 use crate::engine::read::{due, view};
-use crate::engine::record::key::{Due, Item, Lane, Work, parse_due};
+use crate::engine::record::key::{Due, Item, Lane, parse_due};
 use crate::engine::record::{RecordError, View};
 use crate::engine::write::outbox::Slots;
 use crate::engine::{Handle, SubmitError};
@@ -281,10 +282,10 @@ impl Dispatcher {
     ) -> Result<Begun, RecordError> {
         match parse_due(entry).map(|(_, due)| due) {
             Some(Due::Of(id, Item::Create(number) | Item::CreateAgain(number))) => {
-                self.begin_action(queues, entry, &id, (Work::Create, number), now)
+                self.begin_action(queues, entry, &id, (CallKind::Create, number), now)
             }
             Some(Due::Of(id, Item::Action(number) | Item::ActionAgain(number))) => {
-                self.begin_action(queues, entry, &id, (Work::License, number), now)
+                self.begin_action(queues, entry, &id, (CallKind::Other, number), now)
             }
             Some(Due::Of(id, Item::Recover(number))) => {
                 self.begin_recovery(queues, entry, &id, number, now)

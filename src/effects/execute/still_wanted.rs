@@ -1,7 +1,7 @@
 //! What takes a license away is judged once more when its turn has come: it may have waited, and what it was decided by may
 //! hold no longer.
 
-use super::{ActionExecutor, work_of};
+use super::{ActionExecutor, CallKind};
 use crate::clock::pause;
 use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::guard::is_hurtful;
@@ -52,7 +52,7 @@ impl ActionExecutor<'_> {
 
     /// Gives the turn of an action back that was let through.
     async fn unsent(&self, action: &Action, woken: Result<Receipt, SubmitError>) {
-        self.service.not_sent(work_of(action), self.now());
+        self.service.not_sent(CallKind::of(action), self.now());
         if woken.is_err() {
             pause(FULL_WAIT).await;
         }
