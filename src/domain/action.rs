@@ -27,6 +27,9 @@ use super::service_move::ServiceKind;
 use super::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
 
+/// A purchase that is paid has its key within this, or the seller looks at it.
+const KEY_WITHIN: Span = Span::from_minutes(15);
+
 sentences!(Missing);
 
 choices! {
@@ -208,6 +211,15 @@ impl Action {
     #[must_use]
     pub fn set_out_at(&self) -> Timestamp {
         self.let_go_at.map_or(self.at, |at| at.max(self.at))
+    }
+
+    /// Whether a key that it makes is late for the seller: the list of what waits for a person shows it from now on, and the
+    /// purchase is shown as delayed. Counted from when it was decided, for it is the buyer's whole wait. The mail to the buyer
+    /// (`notice/keys.rs`) comes later, and counts from [`set_out_at`](Self::set_out_at): what a person held back is not the
+    /// service's delay.
+    #[must_use]
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        now - self.at >= KEY_WITHIN
     }
 
     /// Notes what a person said of it.
