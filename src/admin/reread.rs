@@ -184,7 +184,7 @@ fn try_out(context: &Context, delivery: Delivery) -> Result<Receipt, Failure> {
     let handle = &context.handle;
     let (rules, gaps, standing) = (handle.rules(), handle.gaps(), handle.standing());
     let mut working = Working::new(handle.reader());
-    let now = TxContext {
+    let tx_context = TxContext {
         rules: &rules,
         at: handle.clock().now(),
         jitter: 0,
@@ -194,6 +194,6 @@ fn try_out(context: &Context, delivery: Delivery) -> Result<Receipt, Failure> {
         live_licenses: 0,
     };
     let tried: Result<Receipt, RecordError> =
-        Transaction::new(&mut working, now).input(&Input::ReadAgain(Box::new(delivery)));
+        Transaction::new(&mut working, tx_context).input(&Input::ReadAgain(Box::new(delivery)));
     Ok(tried?)
 }

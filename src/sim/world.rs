@@ -284,7 +284,7 @@ impl Simulation {
     fn submit(&mut self, input: &Input) -> Result<Receipt, SimulationError> {
         let base = self.store.clone();
         let mut working = Working::with_machines(&base, &mut self.machines);
-        let now = TxContext {
+        let context = TxContext {
             rules: &self.rules,
             at: self.now,
             jitter: 500,
@@ -293,7 +293,7 @@ impl Simulation {
             standing: &StandingOrders::default(),
             live_licenses: 0,
         };
-        let receipt = Transaction::new(&mut working, now).input(input)?;
+        let receipt = Transaction::new(&mut working, context).input(input)?;
         let writes = working.into_writes();
         self.commit(writes)?;
         Ok(receipt)

@@ -38,8 +38,8 @@ impl Case {
             at: self.now,
         };
         self.standing.add(order);
-        self.in_world(|machine, world| {
-            reconcile(machine, world);
+        self.in_context(|machine, context| {
+            reconcile(machine, context);
         });
     }
 

@@ -90,7 +90,7 @@ fn what_a_look_finds_that_nobody_wants_any_more_is_not_taken_over() {
             others: Vec::new(),
         });
         let sent = case.now;
-        case.in_world(|machine, world| outcome(machine, 1, &found, sent, world));
+        case.in_context(|machine, context| outcome(machine, 1, &found, sent, context));
         assert_eq!(case.machine.grants.len(), keys, "wanted: {wanted}");
     }
 }
@@ -111,7 +111,7 @@ fn a_look_that_a_clock_dated_ahead_does_not_wait_for_the_wrong_date() {
     while matches!(case.machine.actions[0].phase, CreatePhase::Recover { .. }) && looks.len() < 9 {
         let (id, now) = (case.machine.actions[0].id, case.now);
         let began = Outcome::Absent { began: now };
-        case.in_world(|machine, world| outcome(machine, id, &began, now, world));
+        case.in_context(|machine, context| outcome(machine, id, &began, now, context));
         looks.push(case.machine.actions[0].phase);
         case.now = case.now + Span::from_minutes(1);
     }

@@ -76,8 +76,8 @@ impl Case {
         case
     }
 
-    fn with_world<T>(&mut self, with: impl FnOnce(&mut Machine, &DecisionContext<'_>) -> T) -> T {
-        let world = DecisionContext {
+    fn with_context<T>(&mut self, with: impl FnOnce(&mut Machine, &DecisionContext<'_>) -> T) -> T {
+        let context = DecisionContext {
             revisions: &self.revisions,
             now: self.now,
             abilities: &self.abilities,
@@ -89,11 +89,11 @@ impl Case {
             stops_held: None,
             brakes: crate::domain::holding::Brakes::none(),
         };
-        with(&mut self.machine, &world)
+        with(&mut self.machine, &context)
     }
 
     fn reconcile(&mut self) {
-        let settled = self.with_world(reconcile);
+        let settled = self.with_context(reconcile);
         self.reports
             .extend(settled.reports.into_iter().map(|r| r.finding));
     }
@@ -137,7 +137,7 @@ impl Case {
             .unwrap()
             .id;
         let now = self.now;
-        self.with_world(|m, world| outcome(m, id, came, now, world));
+        self.with_context(|m, context| outcome(m, id, came, now, context));
         self.reconcile();
     }
 

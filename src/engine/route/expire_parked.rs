@@ -27,7 +27,7 @@ pub(in crate::engine) fn never_linked(
 ) -> Result<Receipt, RecordError> {
     let entry = key::waiting(scope, event);
     let parked = record::get::<Fact>(tx.working, &entry)?;
-    let Some(fact) = parked.filter(|fact| has_waited_too_long(fact, tx.now.at)) else {
+    let Some(fact) = parked.filter(|fact| has_waited_too_long(fact, tx.context.at)) else {
         return Ok(Receipt::Unknown); // its purchase has come meanwhile
     };
     for name in fact.names() {

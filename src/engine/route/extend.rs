@@ -39,9 +39,9 @@ pub(in crate::engine) fn resolve(
     scope: &Scope,
     machine: &mut Machine,
     settled: &Verdict,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Result<Option<Vec<Report>>, RecordError> {
-    let mut asked = decide::extends(machine, &settled.folded, &settled.due, world);
+    let mut asked = decide::extends(machine, &settled.folded, &settled.due, context);
     if asked.is_empty() {
         return Ok(None);
     }
@@ -51,15 +51,15 @@ pub(in crate::engine) fn resolve(
         asked = others;
         match found(tx, scope, machine, &sought, &seats)? {
             Err(why @ (NotExtended::Unknown | NotExtended::Ended)) => {
-                let waits = waits(tx, scope, machine)?.filter(|until| *until > tx.now.at);
+                let waits = waits(tx, scope, machine)?.filter(|until| *until > tx.context.at);
                 if let Some(until) = waits {
-                    let earlier = machine.wake_at.filter(|wake| *wake > tx.now.at);
+                    let earlier = machine.wake_at.filter(|wake| *wake > tx.context.at);
                     machine.wake_at = Some(earlier.map_or(until, |wake| wake.min(until)));
                     return Ok(None);
                 }
-                told.push(Report::new(tx.now.at, Finding::NotExtended(why)));
+                told.push(Report::new(tx.context.at, Finding::NotExtended(why)));
             }
-            Err(why) => told.push(Report::new(tx.now.at, Finding::NotExtended(why))),
+            Err(why) => told.push(Report::new(tx.context.at, Finding::NotExtended(why))),
             Ok(found) => extends.extend(found),
         }
     }
@@ -73,7 +73,7 @@ pub(in crate::engine) fn resolve(
     let owners: BTreeSet<MachineId> = machine.extends().map(|e| e.machine.clone()).collect();
     let news = owners
         .into_iter()
-        .map(|owner| Report::new(tx.now.at, Finding::Extends(owner)));
+        .map(|owner| Report::new(tx.context.at, Finding::Extends(owner)));
     machine.told.extend(news);
     Ok(Some(told))
 }
@@ -322,8 +322,8 @@ pub(in crate::engine) fn tell(
     if known.extensions.contains(extension) {
         return Ok(());
     }
-    tx.change(&id, |machine, world| {
-        extension::take_in(machine, extension, world.now);
+    tx.change(&id, |machine, context| {
+        extension::take_in(machine, extension, context.now);
     })?;
     Ok(())
 }
@@ -348,7 +348,7 @@ pub(in crate::engine) fn rename(
 
 /// Leads the keys of licenses that were just made to their machine.
 pub(in crate::engine) fn link_keys(tx: &mut Transaction<'_, '_>, scope: &Scope, machine: &Machine) {
-    let new = machine.grants.iter().filter(|g| g.since == tx.now.at);
+    let new = machine.grants.iter().filter(|g| g.since == tx.context.at);
     for grant in new {
         let entry = key::by_key(scope, &grant.key);
         tx.working

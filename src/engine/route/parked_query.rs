@@ -51,7 +51,7 @@ pub(in crate::engine) fn begin(
     if get(tx, scope, name)?.is_some_and(|s| s.due.is_some()) {
         return Ok(());
     }
-    put(tx, scope, name, &ParkedQuery::begun(tx.now.at))
+    put(tx, scope, name, &ParkedQuery::begun(tx.context.at))
 }
 
 /// Ends the query for a claimed fact.
@@ -98,7 +98,7 @@ pub(in crate::engine) fn answered(
         tx.working.delete(key::parked_query(scope, name));
         return Ok(true);
     }
-    search.learn(outcome, tx.now.at, tx.now.jitter);
+    search.learn(outcome, tx.context.at, tx.context.jitter);
     put(tx, scope, name, &search)?;
     Ok(true)
 }

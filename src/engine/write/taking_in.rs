@@ -138,7 +138,7 @@ impl Transaction<'_, '_> {
         livemode: Option<bool>,
         fact: &Fact,
     ) -> Result<Disposition, RecordError> {
-        match route(self.working, scope, fact, &self.now.rules.revisions)? {
+        match route(self.working, scope, fact, &self.context.rules.revisions)? {
             Route::Nowhere(why) => Ok(Disposition::Ignored(why)),
             Route::Wait { names, .. } if names.is_empty() => {
                 Ok(Disposition::Ignored(Reason::NamesNothing))
