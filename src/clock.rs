@@ -86,7 +86,7 @@ pub struct JumpWatch {
     watch: Stopwatch,
 }
 
-/// The wall clock may move against the monotonic one by this much between two looks; NTP slews far less.
+/// The wall clock may move against the monotonic one by this much between two checks; NTP slews far less.
 const JUMP: Span = Span::from_s(2);
 
 impl JumpWatch {
@@ -99,9 +99,9 @@ impl JumpWatch {
         }
     }
 
-    /// The present instant, and how far the clock jumped since the last look, if it did. A clock that somebody moves on
+    /// The present instant, and how far the clock jumped since the last check, if it did. A clock that somebody moves on
     /// purpose does not jump.
-    pub fn look(&mut self, clock: &Clock) -> (Timestamp, Option<Span>) {
+    pub fn check(&mut self, clock: &Clock) -> (Timestamp, Option<Span>) {
         let (now, passed) = (clock.now(), self.watch.span());
         let moved = Span::from_ms((now - self.wall).ms().saturating_sub(passed.ms()));
         *self = Self {
@@ -161,7 +161,7 @@ mod tests {
         let mut watch = JumpWatch::new(&clock);
         let mut by = |ms: i64| {
             set.store(ms, Ordering::SeqCst);
-            let (now, jump) = watch.look(&clock);
+            let (now, jump) = watch.check(&clock);
             assert!((clock.now() - now).ms().abs() < 60_000);
             jump.map(|j| (j.ms() + 500).div_euclid(1_000))
         };
@@ -173,7 +173,7 @@ mod tests {
         let moved = Clock::virtual_at(Timestamp::from_s(0));
         let mut watch = JumpWatch::new(&moved);
         moved.advance_to(Timestamp::from_s(9_000));
-        assert_eq!(watch.look(&moved), (Timestamp::from_s(9_000), None));
+        assert_eq!(watch.check(&moved), (Timestamp::from_s(9_000), None));
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub enum StartError {
     /// A source has another name than before.
     #[error("{renamed}")]
     Renamed {
-        /// Which.
+        /// The names before and after.
         renamed: Renamed,
     },
     /// A write at the start.

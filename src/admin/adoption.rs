@@ -30,7 +30,7 @@ const ONE_RUN: Span = Span::from_hours(1);
 /// A page of purchases ends when it is longer than this, in bytes.
 const PAGE_LEN: usize = 2 << 20;
 
-/// Answers.
+/// Answers what `keyward adopt` and `keyward audit` ask.
 pub(super) async fn answer(
     context: &Context,
     running: Option<&Services>,

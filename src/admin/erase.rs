@@ -75,7 +75,7 @@ struct Person {
     names: BTreeSet<String>,
 }
 
-/// Answers.
+/// Answers what `keyward erase` asks.
 pub(super) async fn answer(
     context: &Context,
     sign_out: Option<&SignOut>,

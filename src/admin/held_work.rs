@@ -43,7 +43,7 @@ pub(super) fn held_for(
     Ok(joined(held))
 }
 
-/// What of a repair of purchases is held. What comes of a read, or of a look for a license, is not known yet: where it would
+/// What of a repair of purchases is held. What comes of a read, or of a recovery of a license, is not known yet: where it would
 /// only be observed, that is held.
 pub(super) fn held_for_repair(
     context: &Context,

@@ -63,7 +63,7 @@ pub(super) fn page(context: &Context, pages: &HistoryQuery) -> Result<Response, 
             until: *t,
             ..history
         }
-        .said(after),
+        .without_events(after),
         HistoryQuery::Bodies { events } => history.bodies(events),
         HistoryQuery::Only(text) => history.only(text),
         HistoryQuery::Purchases { after, until: t } => History {
@@ -102,7 +102,7 @@ impl History<'_> {
     fn events(&self, loose: bool, after: &Option<String>) -> Result<Response, Failure> {
         let mut rows = Vec::new();
         let mut next = None;
-        let mut looked = 0;
+        let mut scanned = 0;
         view::walk(self.reader, from(Table::Event, after)?, |key, first| {
             let record: EventHead = stored::whole(&Committed(self.reader), key, first)?;
             if record.received <= self.until && (!loose || is_loose(&record)) {
@@ -114,8 +114,8 @@ impl History<'_> {
                     id,
                 }));
             }
-            looked += 1;
-            if looked >= ENTRIES_MAX {
+            scanned += 1;
+            if scanned >= ENTRIES_MAX {
                 next = Some(key.to_vec());
             }
             Ok(next.is_none())
@@ -123,14 +123,15 @@ impl History<'_> {
         self.answer(&rows, next)
     }
 
-    fn said(&self, after: &Option<String>) -> Result<Response, Failure> {
+    fn without_events(&self, after: &Option<String>) -> Result<Response, Failure> {
         let mut rows = Vec::new();
         let mut next = None;
-        let mut looked = 0;
+        let mut scanned = 0;
         view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
             let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
             for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
-                let Some(text) = record::said(machine.source.as_str(), &machine.id, fact) else {
+                let Some(text) = record::without_event(machine.source.as_str(), &machine.id, fact)
+                else {
                     continue;
                 };
                 // What was kept as an event is in their list.
@@ -145,8 +146,8 @@ impl History<'_> {
                 }
             }
             rows.extend(self.words(&machine));
-            looked += 1;
-            if looked >= ENTRIES_MAX {
+            scanned += 1;
+            if scanned >= ENTRIES_MAX {
                 next = Some(key.to_vec());
             }
             Ok(next.is_none())
@@ -277,7 +278,8 @@ impl History<'_> {
                 lines.push(match self.event(scope, &fact.id)? {
                     Some(line) => line,
                     None => {
-                        let text = record::said(scope.source().as_str(), &machine.id, fact);
+                        let text =
+                            record::without_event(scope.source().as_str(), &machine.id, fact);
                         HistoryLine {
                             received: fact.received,
                             text,
@@ -291,7 +293,7 @@ impl History<'_> {
             let scope = machine.id.scope();
             let known =
                 view::customer(self.reader, scope, &customer)?.filter(|c| c.at <= self.until);
-            // Its own events are not kept by customer; a look-up says what they came to.
+            // Its own events are not kept by customer; a query says what they came to.
             lines.extend(known.map(|c| HistoryLine {
                 received: c.at,
                 text: record::customer(scope, &c),

@@ -20,7 +20,7 @@ use crate::engine::read::view::{self, EventView};
 use crate::engine::record::key::Table;
 use crate::engine::record::{self, RefusedRecord};
 use crate::engine::route::awaited::Awaited;
-use crate::engine::route::query;
+use crate::engine::route::parked_query;
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, KeyRange};
 
@@ -37,7 +37,7 @@ pub(super) const OPEN: &[ActionOutcome] = &[
     ActionOutcome::Refused,
 ];
 
-/// What look-ups are asked of; the other services are those of licenses.
+/// What queries are asked of; the other services are those of licenses.
 pub(super) const STRIPE: &str = "stripe";
 
 pub(super) fn rows_max(limit: Option<u32>) -> usize {
@@ -104,7 +104,7 @@ fn waited(context: &Context, mut event: EventView, now: Timestamp) -> Result<Eve
     if let Some(name) = event.waits_for.first() {
         event.age_s = Some((now - event.received).ms() / 1000);
         event.looked_up =
-            query::of(context.handle.reader(), &event.scope, name)?.map(|s| s.answered);
+            parked_query::of(context.handle.reader(), &event.scope, name)?.map(|s| s.answered);
     }
     Ok(event)
 }

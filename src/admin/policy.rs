@@ -154,7 +154,7 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         chain: None,
     });
     let source = as_is.source.clone();
-    let world = DecisionContext {
+    let context = DecisionContext {
         revisions: &rules.revisions,
         now,
         abilities: &rules.source(&source).abilities,
@@ -167,8 +167,8 @@ fn changes(mut as_is: Machine, rules: &Rules, now: Timestamp) -> Vec<String> {
         brakes: crate::domain::holding::Brakes::none(),
     };
     let (before, after) = (
-        reconcile(&mut as_is, &world),
-        reconcile(&mut applied, &world),
+        reconcile(&mut as_is, &context),
+        reconcile(&mut applied, &context),
     );
     let mut out: Vec<String> = Vec::new();
     let known = |a: &Action| {

@@ -49,7 +49,7 @@ pub(super) fn scopes(context: &Context) -> Result<Vec<Scope>, Failure> {
 pub(super) fn resolve(context: &Context, text: &str) -> Result<MachineId, Failure> {
     let mut found = hits(context, text)?;
     match found.len() {
-        0 => Err(unfound(context, text)?),
+        0 => Err(unfound(context, text)),
         1 => Ok(found.remove(0)),
         n => Err(Failure::input(format!(
             "`{text}` leads to {n} purchases:{}",
@@ -59,8 +59,16 @@ pub(super) fn resolve(context: &Context, text: &str) -> Result<MachineId, Failur
     }
 }
 
-/// That a text leads to no purchase: where it is an event's id, what became of that.
-pub(super) fn unfound(context: &Context, text: &str) -> Result<Failure, Failure> {
+/// That a text leads to no purchase: where it is an event's id, what became of that; or that the store cannot be read.
+pub(super) fn unfound(context: &Context, text: &str) -> Failure {
+    match of_event(context, text) {
+        Ok(Some(failure)) | Err(failure) => failure,
+        Ok(None) => no_machine(text),
+    }
+}
+
+/// What became of the event that a text names, as why there is no purchase to show.
+fn of_event(context: &Context, text: &str) -> Result<Option<Failure>, Failure> {
     for scope in scopes(context)? {
         let entry = key::event(&scope, &EventId::from(text));
         let kept: Option<EventHead> = record::get(&Committed(context.handle.reader()), &entry)?;
@@ -78,13 +86,13 @@ pub(super) fn unfound(context: &Context, text: &str) -> Result<Failure, Failure>
                 format!("changed nothing: {why}")
             }
         };
-        return Ok(
+        return Ok(Some(
             Failure::input(format!("the event `{text}` {became}")).hint(format!(
                 "`keyward show --event {scope}/{text}` shows it as it came"
             )),
-        );
+        ));
     }
-    Ok(no_machine(text))
+    Ok(None)
 }
 
 /// What a text leads to, a line each.

@@ -125,31 +125,31 @@ pub enum Request {
         /// Whose; absent: what the guard holds.
         #[serde(default)]
         held_by: Option<HeldBy>,
-        /// What.
+        /// The decision on a batch of held work.
         settlement: Settlement,
-        /// Who.
+        /// The operator who ordered it.
         author: String,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
     /// What a customer has of their own.
     Override {
         /// The customer, or anything that leads to a purchase of theirs.
         whom: String,
-        /// What.
+        /// The change of the overrides.
         what: OverrideOrder,
-        /// Who.
+        /// The operator who ordered it.
         author: String,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
     /// An order for the whole shop.
     Order {
-        /// What.
+        /// The order.
         what: Standing,
-        /// Who.
+        /// The operator who ordered it.
         author: String,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
     /// A page of the history.
@@ -228,7 +228,7 @@ pub enum HistoryQuery {
         /// What was received until then; absent: until now.
         until: Option<Timestamp>,
     },
-    /// Lines for what was said without an event: decisions and look-ups.
+    /// Lines for what was said without an event: decisions and queries.
     Said {
         /// After this entry.
         after: Option<String>,
@@ -319,7 +319,7 @@ pub enum AdoptionQuery {
     },
     /// The order to repair what an audit found of purchases.
     Repair {
-        /// How.
+        /// The repair that was chosen.
         repair: Repair,
         /// Whether it ends keys: else it only gives.
         takes: bool,
@@ -339,7 +339,7 @@ pub enum AdoptionQuery {
 /// A purchase that an audit found to differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Differing {
-    /// Whose.
+    /// The purchase.
     pub machine: MachineId,
     /// The numbers of its licenses that differ, where a repair is about single ones.
     pub licenses: Vec<u32>,

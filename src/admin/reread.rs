@@ -94,7 +94,7 @@ pub(super) async fn reread(context: &Context, query: RereadQuery) -> Result<Resp
         );
     }
     let apply = query.apply;
-    let (mut found, looked_at) = context
+    let (mut found, scanned_at) = context
         .read(move |context| ignored(context, &query))
         .await?;
     found.sort_by_key(|one| one.delivery.created);
@@ -120,7 +120,7 @@ pub(super) async fn reread(context: &Context, query: RereadQuery) -> Result<Resp
     }
     Ok(Response::Reread(Reread {
         applied: apply,
-        unchanged: looked_at - changed,
+        unchanged: scanned_at - changed,
         rows,
     }))
 }
@@ -137,17 +137,17 @@ fn words(receipt: &Receipt) -> Option<String> {
 
 /// The events that are asked for and changed nothing, and how many they are with those that cannot be read still.
 fn ignored(context: &Context, query: &RereadQuery) -> Result<(Vec<Ignored>, u64), Failure> {
-    let (mut found, mut looked_at) = (Vec::new(), 0);
+    let (mut found, mut scanned_at) = (Vec::new(), 0);
     let mut missing = query.events.clone();
     let reader = context.handle.reader();
     let unread = query.events.is_empty() && query.reason.as_deref() == Some(REASONS[0]);
     if unread && Index::Unread.is_whole(reader)? {
         reparse::each(reader, |scope, kept| {
-            looked_at += 1;
+            scanned_at += 1;
             found.extend(read(scope, kept));
             true
         })?;
-        return Ok((found, looked_at));
+        return Ok((found, scanned_at));
     }
     let all = KeyRange::prefix(&[Table::Event as u8]);
     view::walk(reader, all, |entry, first| {
@@ -160,7 +160,7 @@ fn ignored(context: &Context, query: &RereadQuery) -> Result<(Vec<Ignored>, u64)
         let reason = reason_of(&kept.disposition);
         let asked = query.reason.as_deref();
         if reason.is_some_and(|is| asked.is_none_or(|asked| asked == is)) {
-            looked_at += 1;
+            scanned_at += 1;
             found.extend(read(&key::scope_of(entry), kept));
         }
         Ok(true)
@@ -168,7 +168,7 @@ fn ignored(context: &Context, query: &RereadQuery) -> Result<(Vec<Ignored>, u64)
     match missing.first() {
         Some(id) => Err(Failure::input(format!("there is no event `{id}`"))
             .hint("`keyward events --ignored` lists those that changed nothing")),
-        None => Ok((found, looked_at)),
+        None => Ok((found, scanned_at)),
     }
 }
 
@@ -184,7 +184,7 @@ fn try_out(context: &Context, delivery: Delivery) -> Result<Receipt, Failure> {
     let handle = &context.handle;
     let (rules, gaps, standing) = (handle.rules(), handle.gaps(), handle.standing());
     let mut working = Working::new(handle.reader());
-    let now = TxContext {
+    let tx_context = TxContext {
         rules: &rules,
         at: handle.clock().now(),
         jitter: 0,
@@ -194,6 +194,6 @@ fn try_out(context: &Context, delivery: Delivery) -> Result<Receipt, Failure> {
         live_licenses: 0,
     };
     let tried: Result<Receipt, RecordError> =
-        Transaction::new(&mut working, now).input(&Input::ReadAgain(Box::new(delivery)));
+        Transaction::new(&mut working, tx_context).input(&Input::ReadAgain(Box::new(delivery)));
     Ok(tried?)
 }

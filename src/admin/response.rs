@@ -78,7 +78,7 @@ pub enum Response {
 /// A part of the events that were looked through.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct BackfillPart {
-    /// Whose.
+    /// The source, and the connected account if there is one.
     pub scope: Scope,
     /// Up to when.
     pub to: Timestamp,

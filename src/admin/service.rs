@@ -194,9 +194,9 @@ impl Service {
     /// Reads on a thread that may wait for the disk.
     async fn read(
         &self,
-        look: impl FnOnce(&Context) -> Result<Response, Failure> + Send + 'static,
+        read: impl FnOnce(&Context) -> Result<Response, Failure> + Send + 'static,
     ) -> Result<Response, Failure> {
-        self.context.read(look).await
+        self.context.read(read).await
     }
 
     async fn decide(&self, machine: String, decision: Decision) -> Result<Response, Failure> {

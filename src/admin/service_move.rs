@@ -89,7 +89,7 @@ pub struct ElsewhereRow {
     pub licenses: u64,
 }
 
-/// Answers.
+/// Answers what `keyward move-licenses` asks.
 pub(super) async fn answer(context: &Context, query: MoveQuery) -> Result<Response, Failure> {
     match query {
         MoveQuery::List {

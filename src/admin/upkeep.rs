@@ -78,7 +78,7 @@ pub struct WrongEntry {
 
 /// Looks at everything that is stored, and puts it right if that is wanted.
 pub(super) async fn verify(context: &Context, repair: bool) -> Result<Response, Failure> {
-    let (seen, found, more) = context.read(look).await?;
+    let (seen, found, more) = context.read(scan).await?;
     let mut wrong = Vec::with_capacity(found.len());
     for one in found {
         let input = remedy(&one);
@@ -106,7 +106,7 @@ pub(super) async fn verify(context: &Context, repair: bool) -> Result<Response, 
     })
 }
 
-fn look(context: &Context) -> Result<(Seen, Vec<Wrong>, u64), Failure> {
+fn scan(context: &Context) -> Result<(Seen, Vec<Wrong>, u64), Failure> {
     let handle = &context.handle;
     let rules = handle.rules();
     let given = Given {

@@ -176,7 +176,7 @@ pub(super) fn why(
     }
     let mut found = read::hits(context, text)?;
     if found.is_empty() {
-        return Err(read::unfound(context, text)?);
+        return Err(read::unfound(context, text));
     }
     let more = found.len().saturating_sub(PURCHASES_MAX);
     found.truncate(PURCHASES_MAX);

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::examine::Matches;
 use super::licenses::{Crawl, CrawlError, LicenseIndex, found};
-use super::question::{LicenseList, LookError, Question};
+use super::question::{ExamineError, LicenseList, Question};
 use super::table::KeyTable;
 use crate::domain::adoption::{Asking, FoundLicense};
 use crate::domain::id::{AppId, LicenseKey};
@@ -33,7 +33,7 @@ pub(super) async fn read_strays(
     licenses: &mut LicenseIndex,
     matched: &Matches,
     crawl: &mut Crawl<'_>,
-) -> Result<(), LookError> {
+) -> Result<(), ExamineError> {
     let Some(list) = &question.licenses else {
         return Ok(());
     };
@@ -61,7 +61,7 @@ pub(super) async fn read_doubled(
     licenses: &mut LicenseIndex,
     doubled: &[usize],
     crawl: &mut Crawl<'_>,
-) -> Result<(), LookError> {
+) -> Result<(), ExamineError> {
     for n in doubled {
         let license = &mut licenses.all[*n].license;
         if license.bound.is_some() {
@@ -128,8 +128,8 @@ pub(super) struct Alone<'q, 'c, 'p> {
     pub(super) unshown: Unshown,
 }
 
-/// What the service said of one license by itself.
-enum Said {
+/// What reading one license by itself came to.
+enum LicenseRead {
     There(License),
     Gone,
     /// It is not to be asked, or would not say.
@@ -157,7 +157,7 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
         &mut self,
         held: impl IntoIterator<Item = &Grant>,
         licenses: &mut LicenseIndex,
-    ) -> Result<(), LookError> {
+    ) -> Result<(), ExamineError> {
         for grant in held {
             let is_shown = |licenses: &LicenseIndex| licenses.keyed(grant.key.reveal()).is_some();
             if is_shown(licenses) {
@@ -170,7 +170,7 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
                 continue;
             }
             match self.ask(&grant.key).await? {
-                Said::There(license) => {
+                LicenseRead::There(license) => {
                     // The application that the config named when it was made: the list has the others, too.
                     if let Some(app) = license.app_id.clone() {
                         self.list_of(&app, licenses).await?;
@@ -181,11 +181,11 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
                     }
                 }
                 // An adoption takes in what is there.
-                Said::Gone if self.asking == Asking::Audit => {
+                LicenseRead::Gone if self.asking == Asking::Audit => {
                     licenses.add_whole(gone(grant));
                 }
-                Said::Gone => {}
-                Said::Nothing => {
+                LicenseRead::Gone => {}
+                LicenseRead::Nothing => {
                     self.unshown.unknown += 1;
                     licenses.unknown.insert(grant.key.clone());
                 }
@@ -199,12 +199,12 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
         &mut self,
         table: &KeyTable,
         licenses: &mut LicenseIndex,
-    ) -> Result<(), LookError> {
+    ) -> Result<(), ExamineError> {
         for row in &table.rows {
             if licenses.keyed(row.key.reveal()).is_some() {
                 continue;
             }
-            if let Said::There(license) = self.ask(&row.key).await? {
+            if let LicenseRead::There(license) = self.ask(&row.key).await? {
                 self.unshown.there += 1;
                 licenses.add_whole(license);
             }
@@ -217,15 +217,15 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
         &mut self,
         which: &[usize],
         licenses: &mut LicenseIndex,
-    ) -> Result<(), LookError> {
+    ) -> Result<(), ExamineError> {
         for n in which {
             let key = licenses.all[*n].license.key.clone();
             let said = self.ask(&key).await?;
             let license = &mut licenses.all[*n].license;
             match said {
-                Said::There(read) => *license = read,
-                Said::Gone => license.status = Status::Revoked,
-                Said::Nothing => {}
+                LicenseRead::There(read) => *license = read,
+                LicenseRead::Gone => license.status = Status::Revoked,
+                LicenseRead::Nothing => {}
             }
         }
         Ok(())
@@ -233,7 +233,11 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
 
     /// Reads the list of an application that only licenses name which are held here. One that the service does not list any
     /// more is no reason to say nothing of all others.
-    async fn list_of(&mut self, app: &AppId, licenses: &mut LicenseIndex) -> Result<(), LookError> {
+    async fn list_of(
+        &mut self,
+        app: &AppId,
+        licenses: &mut LicenseIndex,
+    ) -> Result<(), ExamineError> {
         if !self.listed.insert(app.clone()) {
             return Ok(());
         }
@@ -243,15 +247,15 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
         }
     }
 
-    async fn ask(&mut self, key: &LicenseKey) -> Result<Said, LookError> {
+    async fn ask(&mut self, key: &LicenseKey) -> Result<LicenseRead, ExamineError> {
         let digest = hash(key.reveal());
         if self.read.len() >= READS_MAX || !self.read.insert(digest) {
-            return Ok(Said::Nothing);
+            return Ok(LicenseRead::Nothing);
         }
         match self.crawl.read_one(&self.list.app, key).await {
-            Ok(Some(license)) => Ok(Said::There(license)),
-            Ok(None) => Ok(Said::Gone),
-            Err(CrawlError::Refused { .. }) => Ok(Said::Nothing),
+            Ok(Some(license)) => Ok(LicenseRead::There(license)),
+            Ok(None) => Ok(LicenseRead::Gone),
+            Err(CrawlError::Refused { .. }) => Ok(LicenseRead::Nothing),
             Err(failed) => Err(failed.into()),
         }
     }

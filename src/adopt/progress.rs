@@ -25,7 +25,7 @@ pub enum ReadPart {
         /// A digest of the account's key and the question, so that another account's progress is not taken up.
         #[n(0)]
         of: u64,
-        /// When.
+        /// The instant.
         #[n(1)]
         at: Timestamp,
     },

@@ -54,9 +54,9 @@ pub struct Question<'a> {
     pub now: Timestamp,
 }
 
-/// Why a look came to nothing. What was read is kept: the next run goes on there.
+/// Why a shop could not be examined. What was read is kept: the next run goes on there.
 #[derive(Debug, thiserror::Error)]
-pub enum LookError {
+pub enum ExamineError {
     /// At Stripe.
     #[error(transparent)]
     Stripe(#[from] ReadError),

@@ -1,4 +1,4 @@
-//! One look at one source's shop, from the first page to the report.
+//! Examines one source's shop, from the first page to the report.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,22 +11,22 @@ use super::found::{Found, Sold, StrayKey};
 use super::gather::{Gathered, Gatherer};
 use super::licenses::{Crawl, LicenseIndex, found};
 use super::progress::{Progress, ReadPart};
-use super::question::{LookError, Question};
+use super::question::{ExamineError, Question};
 use super::read::{Lists, ReadError};
 use super::so_far::ReadSoFar;
 use super::table::KeyTable;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::license::sweep::hash;
 
-/// Looks at a shop. The lines of `table` that name nothing here stay in it, with the reason.
+/// Examines a shop. The lines of `table` that name nothing here stay in it, with the reason.
 ///
 /// # Errors
-/// [`LookError`].
-pub async fn look(
+/// [`ExamineError`].
+pub async fn examine(
     question: &Question<'_>,
     table: &mut KeyTable,
     watch: &mut (dyn FnMut(ReadSoFar<'_>) + Send),
-) -> Result<Found, LookError> {
+) -> Result<Found, ExamineError> {
     let (mut progress, kept, began) = match question.progress {
         Some(path) => {
             let of = question.account ^ hash(question.scope.source().as_str());
@@ -115,13 +115,13 @@ const EVENTS_LAG: Span = Span::from_minutes(1);
 /// that was taken in, oldest first. (One that began meanwhile is the webhooks' matter.)
 ///
 /// # Errors
-/// [`LookError`].
+/// [`ExamineError`].
 pub async fn changed(
     question: &Question<'_>,
     found: &Found,
     moved: &BTreeSet<String>,
     since: Timestamp,
-) -> Result<Vec<Value>, LookError> {
+) -> Result<Vec<Value>, ExamineError> {
     let (mut progress, mut watch) = (Progress::nowhere(), |_: ReadSoFar<'_>| {});
     let mut lists = Lists::new(
         question.stripe,
@@ -190,7 +190,7 @@ async fn stripe(
     progress: &mut Progress,
     kept: &[ReadPart],
     watch: &mut (dyn FnMut(ReadSoFar<'_>) + Send),
-) -> Result<(Gathered, u64), LookError> {
+) -> Result<(Gathered, u64), ExamineError> {
     let mut gatherer = Gatherer::new(question.now);
     let mut lists = Lists::new(question.stripe, question.reads_per_s, progress, watch);
     for list in List::ALL {

@@ -125,7 +125,7 @@ impl Conversation {
         })
     }
 
-    /// Asks.
+    /// Sends the request to the server, or to the opened store, and returns the response.
     ///
     /// # Errors
     /// What went wrong, also at the server.

@@ -252,7 +252,10 @@ fn differing(old: &Config, new: &Config) -> Vec<String> {
         ("[adopt]", old.adopt != new.adopt),
         ("[vendor]", old.vendor != new.vendor),
         ("[success]", old.success != new.success),
-        ("`title` and `downloads` of plans", old.looks != new.looks),
+        (
+            "`title` and `downloads` of plans",
+            old.display != new.display,
+        ),
         (
             "`offline` and `variables` of plans",
             old.program_terms != new.program_terms,

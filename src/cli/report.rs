@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 
 use crate::admin::Failure;
-use crate::config::{Finding, Look, Mistakes, render};
+use crate::config::{Finding, Mistakes, RenderStyle, render};
 
 /// For the word `error`.
 const RED: Style = AnsiColor::Red.on_default().bold();
@@ -72,25 +72,25 @@ pub fn failure(failure: &Failure) {
     }
 }
 
-fn look() -> Look {
+fn style() -> RenderStyle {
     // anstream strips what no terminal shows, but the choice between glyphs is made here.
     if io::stderr().is_terminal() {
-        Look::Colour
+        RenderStyle::Colour
     } else {
-        Look::Plain
+        RenderStyle::Plain
     }
 }
 
 /// Says what was found in a config.
 pub fn findings(findings: &[Finding]) {
     if !findings.is_empty() {
-        say(&format!("{}\n", render(findings, look())));
+        say(&format!("{}\n", render(findings, style())));
     }
 }
 
 /// Says every mistake of a config, then the warnings.
 pub fn mistakes(mistakes: &Mistakes) {
-    say(&format!("{}\n", mistakes.render(look())));
+    say(&format!("{}\n", mistakes.render(style())));
 }
 
 /// A table without lines: header, rows, two spaces between.

@@ -45,7 +45,7 @@ pub(super) enum CheckedLicenses {
         used: Option<EmbeddedUse>,
     },
     /// All of it could be read.
-    Looked {
+    Checked {
         licenses: u64,
         /// What was wrong with the store's files and was repaired.
         repaired: Vec<String>,
@@ -73,7 +73,7 @@ pub(super) fn check_licenses(config: &Config) -> Result<CheckedLicenses, Failure
     let opened = writer.report().clone();
     let licenses = embedded::count_licenses(StoreLedger::new(reader, writer))
         .map_err(|error| Failure::ours(error.to_string()))?;
-    Ok(CheckedLicenses::Looked {
+    Ok(CheckedLicenses::Checked {
         licenses,
         repaired: opened.repaired,
         missing_backup: opened.missing_backup,

@@ -128,7 +128,7 @@ fn look_at_licenses(config: &Config, verified: &mut Verified) -> Option<String> 
                     .to_owned(),
             );
         }
-        Ok(CheckedLicenses::Looked {
+        Ok(CheckedLicenses::Checked {
             licenses,
             repaired,
             missing_backup,

@@ -33,7 +33,7 @@ use toml::de::DeTable;
 
 pub use docs::markdown;
 pub use env::Env;
-pub use report::{Finding, Look, Mistakes, Position, Severity, Warning, render};
+pub use report::{Finding, Mistakes, Position, RenderStyle, Severity, Warning, render};
 pub use size::{ByteSize, NotASize};
 pub(crate) use tree::nearest;
 pub use types::*;
@@ -101,7 +101,7 @@ pub struct Config {
     /// The page after the purchase.
     pub success: SuccessPage,
     /// What customers see of each plan.
-    pub looks: BTreeMap<PlanName, PlanLook>,
+    pub display: BTreeMap<PlanName, PlanDisplay>,
 }
 
 impl Config {
@@ -204,7 +204,7 @@ impl Config {
             policies: vec![Policy::default()],
             vendor: Vendor::default(),
             success: SuccessPage::default(),
-            looks: BTreeMap::new(),
+            display: BTreeMap::new(),
         }
     }
 
@@ -257,7 +257,7 @@ impl Config {
     /// What customers call a plan.
     #[must_use]
     pub fn title<'a>(&'a self, plan: &'a PlanName) -> &'a str {
-        let title = self.looks.get(plan).and_then(|l| l.title.as_deref());
+        let title = self.display.get(plan).and_then(|l| l.title.as_deref());
         title.unwrap_or(plan.as_str())
     }
 

@@ -69,7 +69,7 @@ impl Position {
 
 /// How findings are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
+pub enum RenderStyle {
     /// For files and pipes.
     Plain,
     /// For a terminal.
@@ -78,10 +78,10 @@ pub enum Look {
 
 /// Prints findings one below the other.
 #[must_use]
-pub fn render(findings: &[Finding], look: Look) -> String {
-    let renderer = match look {
-        Look::Plain => Renderer::plain(),
-        Look::Colour => Renderer::styled(),
+pub fn render(findings: &[Finding], style: RenderStyle) -> String {
+    let renderer = match style {
+        RenderStyle::Plain => Renderer::plain(),
+        RenderStyle::Colour => Renderer::styled(),
     };
     let mut shown: Vec<String> = findings
         .iter()
@@ -130,10 +130,10 @@ pub struct Mistakes {
 impl Mistakes {
     /// Prints the mistakes, then the warnings.
     #[must_use]
-    pub fn render(&self, look: Look) -> String {
-        let mut parts = vec![render(&self.mistakes, look)];
+    pub fn render(&self, style: RenderStyle) -> String {
+        let mut parts = vec![render(&self.mistakes, style)];
         if !self.warnings.is_empty() {
-            parts.push(render(&self.warnings, look));
+            parts.push(render(&self.warnings, style));
         }
         parts.join("\n\n")
     }
@@ -141,7 +141,7 @@ impl Mistakes {
 
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(Look::Plain))
+        f.write_str(&self.render(RenderStyle::Plain))
     }
 }
 

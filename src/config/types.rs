@@ -21,7 +21,7 @@ use crate::domain::time::Span;
 use crate::secret::Secret;
 pub use http::{Http, Network};
 pub use selling::{Checkout, Mode, PlanCheckout, Portal};
-pub use vendor::{Color, Link, PlanLook, SuccessPage, Vendor};
+pub use vendor::{Color, Link, PlanDisplay, SuccessPage, Vendor};
 
 /// A Stripe account or endpoint that sends events: one `[[source]]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,7 +34,7 @@ pub struct Source {
     pub signing_secrets: Vec<Secret>,
     /// Which mode's events count; the other mode's are kept apart and change nothing.
     pub livemode: Livemode,
-    /// A key for look-ups at Stripe; without one nothing is looked up.
+    /// A key for queries at Stripe; without one nothing is looked up.
     pub api_key: Option<Secret>,
     /// Where Stripe's API is, without a slash at the end.
     pub api_base: String,
@@ -120,7 +120,7 @@ pub struct LicensesConfig {
     pub in_flight: u32,
     /// How long a request may take before its outcome counts as unknown.
     pub request_timeout: Span,
-    /// After an unknown outcome: how long to wait before each look-up. Never empty.
+    /// After an unknown outcome: how long to wait before each recovery. Never empty.
     pub lookup_after: Vec<Span>,
     /// How a license is stopped early at a service that knows no suspension.
     pub suspend: SuspendBy,

@@ -27,6 +27,9 @@ use super::service_move::ServiceKind;
 use super::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
 
+/// A purchase that is paid has its key within this, or the seller looks at it.
+const KEY_WITHIN: Span = Span::from_minutes(15);
+
 sentences!(Missing);
 
 choices! {
@@ -117,7 +120,7 @@ pub struct Action {
     /// Not `word_at`: a pause that is over, or time that is trusted again, lets go without a person's word.
     #[n(20)]
     pub let_go_at: Option<Timestamp>,
-    /// When a look last found that it was not made: what was not known before that is known. Its buyer has waited since `at`
+    /// When a recovery last found that it was not made: what was not known before that is known. Its buyer has waited since `at`
     /// all the same.
     #[n(21)]
     pub missed_at: Option<Timestamp>,
@@ -208,6 +211,15 @@ impl Action {
     #[must_use]
     pub fn set_out_at(&self) -> Timestamp {
         self.let_go_at.map_or(self.at, |at| at.max(self.at))
+    }
+
+    /// Whether a key that it makes is late for the seller: the list of what waits for a person shows it from now on, and the
+    /// purchase is shown as delayed. Counted from when it was decided, for it is the buyer's whole wait. The mail to the buyer
+    /// (`notice/keys.rs`) comes later, and counts from [`set_out_at`](Self::set_out_at): what a person held back is not the
+    /// service's delay.
+    #[must_use]
+    pub fn is_late(&self, now: Timestamp) -> bool {
+        now - self.at >= KEY_WITHIN
     }
 
     /// Notes what a person said of it.
@@ -319,7 +331,7 @@ pub enum Outcome {
     },
     /// The license is gone at the service.
     Gone,
-    /// A look-up was answered. What it said came in as a fact or a record of its own.
+    /// A query was answered. What it said came in as a fact or a record of its own.
     Answered,
 }
 
@@ -349,10 +361,10 @@ pub struct Abilities {
     /// Whether mail is sent at all.
     pub sends_mail: bool,
     /// Whether Stripe can be asked (the source has an API key).
-    pub looks_up: bool,
+    pub can_query: bool,
     /// A request of unknown outcome may land until this long after it was sent.
     pub request_timeout: Span,
-    /// How long to wait before each of the sweeps that look for a create of unknown outcome.
+    /// How long to wait before each of the sweeps that recover a create of unknown outcome.
     pub lookup_after: Vec<Span>,
 }
 
@@ -366,8 +378,8 @@ impl Abilities {
             set_devices: true,
             devices_max: 16,
             sends_mail: true,
-            // What look-ups said stands in the history.
-            looks_up: false,
+            // What queries said stands in the history.
+            can_query: false,
             request_timeout: Span::from_s(35),
             lookup_after: vec![Span::from_s(2), Span::from_s(15)],
         }

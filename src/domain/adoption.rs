@@ -100,7 +100,7 @@ const MISSED_TOLD_SHARE: i64 = 100;
 const MISSED_TOLD_MAX: Span = Span::from_minutes(10);
 
 /// From when on a license that somebody may have made is looked for: once what was missed in the latest gap had time to be
-/// fetched. Of a purchase with several items, one may have ended in the gap with its license: a look that knows only the
+/// fetched. Of a purchase with several items, one may have ended in the gap with its license: a recovery that knows only the
 /// beginning takes the working license of another item for it, and the end that is told next revokes that one. Of what was
 /// sold after the gap nothing was missed in it.
 #[must_use]
@@ -144,7 +144,7 @@ pub fn add_gap(gaps: &mut Vec<Gap>, gap: Gap) {
 /// Whether the license for a seat is looked for before one is made. One that replaces a license which the machine
 /// has, or had, is a new one, unless a gap may hide that it was made.
 #[must_use]
-pub fn looks_first(
+pub fn recovers_first(
     machine: &Machine,
     seat: &SeatId,
     since: Option<Timestamp>,
@@ -177,7 +177,7 @@ pub fn is_doubtful(create: &Action, gaps: &[Gap], now: Timestamp) -> bool {
 }
 
 /// Creates that wait and may have been sent by another copy of this store are looked for first. Those under way are looked
-/// for anyway when nobody knows what came of them. The other copy is at work no more since the gap was noticed: one look after
+/// for anyway when nobody knows what came of them. The other copy is at work no more since the gap was noticed: one recovery after
 /// that serves all that waited, whenever each of them comes up.
 pub(super) fn doubt(machine: &mut Machine, gaps: &[Gap], under_way: &[u32], now: Timestamp) {
     let since = gaps.last().map_or(now, |gap| gap.noted.min(now));
@@ -186,7 +186,7 @@ pub(super) fn doubt(machine: &mut Machine, gaps: &[Gap], under_way: &[u32], now:
         .iter_mut()
         .filter(|a| is_doubtful(a, gaps, now) && !under_way.contains(&a.id))
     {
-        action.phase = CreatePhase::look_for_others(since);
+        action.phase = CreatePhase::recover_any_age(since);
     }
 }
 

@@ -26,8 +26,6 @@ use super::notice::NoticeKind;
 use super::silence::Silence;
 use super::time::{Span, Timestamp};
 
-/// A purchase that is paid has its key within this, or somebody looks at it.
-pub const KEY_WITHIN: Span = Span::from_minutes(15);
 /// An event finds its purchase within this, or somebody looks at it.
 pub const PURCHASE_WITHIN: Span = Span::from_days(7);
 

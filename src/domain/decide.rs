@@ -4,17 +4,17 @@
 //! called. It never asks what happened: it compares what should be with what is.
 
 mod absent;
+mod add_fact;
 mod ahead;
 mod finish;
-mod heard;
 mod inherited;
 mod mail;
 mod outcome;
 mod planned;
 mod supersede;
 
+pub use add_fact::add_fact;
 pub use ahead::WAIT_MAX;
-pub use heard::add_fact;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 
@@ -29,10 +29,10 @@ use super::finding::{Finding, Report};
 use super::hold::{Cleared, Hold};
 use super::holding::{hold_back, hold_unproved, is_silent};
 use super::lifecycle::{Folded, Transition};
-use super::look_up::{self, look_ups};
 use super::machine::{Machine, ObservedTransition};
 use super::notice::{DueNotice, due_notices};
 use super::ordered::let_pass;
+use super::query::{self, plan_queries};
 use super::reconcile::{
     Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
 };
@@ -56,50 +56,50 @@ pub struct Verdict {
 }
 
 /// Brings a machine's actions, notices, journal and wake-up in line with its facts at an instant.
-pub fn reconcile(machine: &mut Machine, world: &DecisionContext<'_>) -> Verdict {
-    reconcile_folded(machine, None, world)
+pub fn reconcile(machine: &mut Machine, context: &DecisionContext<'_>) -> Verdict {
+    reconcile_folded(machine, None, context)
 }
 
 /// The same, where the fold of these very facts at this instant may be known already.
 pub fn reconcile_folded(
     machine: &mut Machine,
     known: Option<Folded>,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Verdict {
-    let folded = known.unwrap_or_else(|| machine.folded(world.revisions, world.now));
+    let folded = known.unwrap_or_else(|| machine.folded(context.revisions, context.now));
     let mut due = entitlement(
         &folded,
         &machine.extensions,
-        world.revisions,
-        world.now,
-        world.abilities.devices_max,
+        context.revisions,
+        context.now,
+        context.abilities.devices_max,
     );
-    journal(machine, &folded.transitions, world.now);
-    ahead::redate(machine, world);
+    journal(machine, &folded.transitions, context.now);
+    ahead::redate(machine, context);
     let terms = Terms {
-        revisions: world.revisions,
+        revisions: context.revisions,
         decided: &folded.decided,
     };
     adoption::bound_ends(machine, &mut due, terms);
     name_plans(machine, &due);
-    revocation::note(machine, &due, world);
+    revocation::note(machine, &due, context);
     if machine.held.is_none() {
-        actions(machine, &folded, &due, world);
+        actions(machine, &folded, &due, context);
     }
     let calls = due_notices(&Situation {
         machine,
         folded: &folded,
         due: &due,
-        revisions: world.revisions,
-        now: world.now,
+        revisions: context.revisions,
+        now: context.now,
     });
-    let silent = is_silent(machine, &due, world);
-    notices(machine, &calls, &folded, (silent, &due), world);
+    let silent = is_silent(machine, &due, context);
+    notices(machine, &calls, &folded, (silent, &due), context);
     if machine.held.is_none() {
-        look_ups(machine, &folded, &due, world);
+        plan_queries(machine, &folded, &due, context);
     }
-    machine.wake_at = wake(machine, &folded, &due, &calls, world);
-    let reports = new_reports(machine, &folded, &due, world);
+    machine.wake_at = wake(machine, &folded, &due, &calls, context);
+    let reports = new_reports(machine, &folded, &due, context);
     Verdict {
         folded,
         due,
@@ -113,13 +113,13 @@ fn new_reports(
     machine: &mut Machine,
     folded: &Folded,
     due: &Entitlement,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Vec<Report> {
-    let of_now = |finding| Report::new(world.now, finding);
-    let revoked = revoked_by_others(machine, due, world.now)
+    let of_now = |finding| Report::new(context.now, finding);
+    let revoked = revoked_by_others(machine, due, context.now)
         .into_iter()
         .map(Finding::RevokedElsewhere);
-    let given = given_by_others(machine, due, world.now);
+    let given = given_by_others(machine, due, context.now);
     let bills = extension::still_bills(machine, folded);
     let seen = revoked.chain(given).chain(bills).map(of_now);
     let mut reports: Vec<Report> = folded
@@ -136,7 +136,7 @@ fn new_reports(
     reports.retain(|r| {
         let told = machine.told.iter().any(|t| t.finding == r.finding);
         let answered = made && r.finding == Finding::NothingToHandOut;
-        !(told || answered || look_up::waits(machine, r, world.now))
+        !(told || answered || query::waits(machine, r, context.now))
     });
     machine.told.extend(reports.iter().cloned());
     reports
@@ -187,57 +187,62 @@ fn journal(machine: &mut Machine, transitions: &[Transition], now: Timestamp) {
         .push(ObservedTransition { what, seen_at: now });
 }
 
-fn actions(machine: &mut Machine, folded: &Folded, due: &Entitlement, world: &DecisionContext<'_>) {
-    name_service(machine, world.brakes.service, world.under_way);
-    let here = ServiceKind::named(world.brakes.service);
-    let mut wanted = differences(machine, due, (world.abilities, here), world.now);
-    adoption::leave_margins(machine, due, world, &mut wanted);
-    if look_up::keys_wait(machine, folded, due, world).is_some() {
-        wanted.retain(|d| !look_up::waits_for_answer(folded, &d.act));
+fn actions(
+    machine: &mut Machine,
+    folded: &Folded,
+    due: &Entitlement,
+    context: &DecisionContext<'_>,
+) {
+    name_service(machine, context.brakes.service, context.under_way);
+    let here = ServiceKind::named(context.brakes.service);
+    let mut wanted = differences(machine, due, (context.abilities, here), context.now);
+    adoption::leave_margins(machine, due, context, &mut wanted);
+    if query::keys_wait(machine, folded, due, context).is_some() {
+        wanted.retain(|d| !query::waits_for_answer(folded, &d.act));
     }
-    if !extends(machine, folded, due, world).is_empty() {
+    if !extends(machine, folded, due, context).is_empty() {
         wanted.retain(|d| d.act.new_license().is_none());
     }
-    if adoption::began_before(machine, world.makes_since(&machine.source), world.gaps) {
-        wanted.extend(finds(machine, due, world.now));
+    if adoption::began_before(machine, context.makes_since(&machine.source), context.gaps) {
+        wanted.extend(finds(machine, due, context.now));
     }
-    adoption::doubt(machine, world.gaps, world.under_way, world.now);
-    by_hand::close(machine, &wanted, world.now);
-    wanted.extend(by_hand::reads(machine, world.now));
-    wanted.extend(doubted::reads(machine, due, world.now));
+    adoption::doubt(machine, context.gaps, context.under_way, context.now);
+    by_hand::close(machine, &wanted, context.now);
+    wanted.extend(by_hand::reads(machine, context.now));
+    wanted.extend(doubted::reads(machine, due, context.now));
     let waiting = adoption::WaitingEnds::of(machine);
-    supersede(machine, &wanted, world);
-    release(machine, world);
-    let_pass(machine, &wanted, world.now);
+    supersede(machine, &wanted, context);
+    release(machine, context);
+    let_pass(machine, &wanted, context.now);
     for difference in &wanted {
-        refresh(machine, difference, world);
-        hold_by_time(machine, difference, world);
-        if stands(machine, difference) || blocked(machine, difference, world.now) {
+        refresh(machine, difference, context);
+        hold_by_time(machine, difference, context);
+        if stands(machine, difference) || blocked(machine, difference, context.now) {
             continue;
         }
-        let mut action = new_action(machine, difference.clone(), world);
-        waiting.keep(&mut action, difference, world.now);
+        let mut action = new_action(machine, difference.clone(), context);
+        waiting.keep(&mut action, difference, context.now);
         machine.actions.push(action);
     }
-    hold_unproved(machine, &wanted, world);
-    hold_back(machine, due, world);
+    hold_unproved(machine, &wanted, context);
+    hold_back(machine, due, context);
 }
 
-/// What the purchase is to extend, while nobody has looked for it.
+/// What the purchase is to extend, while that is not resolved.
 #[must_use]
 pub fn extends(
     machine: &Machine,
     folded: &Folded,
     due: &Entitlement,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Vec<SeatAsked> {
-    let (revisions, under_way) = (world.revisions, world.under_way);
-    extension::asks(machine, folded, due, revisions, under_way, world.now)
+    let (revisions, under_way) = (context.revisions, context.under_way);
+    extension::asks(machine, folded, due, revisions, under_way, context.now)
 }
 
 /// Stops that were held because time could not be trusted go ahead when it can be.
-fn release(machine: &mut Machine, world: &DecisionContext<'_>) {
-    if world.stops_held.is_some() {
+fn release(machine: &mut Machine, context: &DecisionContext<'_>) {
+    if context.stops_held.is_some() {
         return;
     }
     for action in machine
@@ -246,14 +251,14 @@ fn release(machine: &mut Machine, world: &DecisionContext<'_>) {
         .filter(|a| a.outcome == ActionOutcome::Held)
     {
         if matches!(action.held, Some(Hold::TimeNotTrusted(_))) {
-            action.let_go(world.now);
+            action.let_go(context.now);
         }
     }
 }
 
 /// A stop by time alone that was decided while time could be trusted, and is not sent yet, waits like a new one.
-fn hold_by_time(machine: &mut Machine, difference: &Difference, world: &DecisionContext<'_>) {
-    let Some(why) = difference.waits_for_time(world.stops_held) else {
+fn hold_by_time(machine: &mut Machine, difference: &Difference, context: &DecisionContext<'_>) {
+    let Some(why) = difference.waits_for_time(context.stops_held) else {
         return;
     };
     let waits = |a: &&mut Action| {
@@ -262,18 +267,18 @@ fn hold_by_time(machine: &mut Machine, difference: &Difference, world: &Decision
     };
     let mut waiting = machine.actions.iter_mut().filter(waits);
     if let Some(action) = waiting.find(|a| difference.is(a)) {
-        action.hold(Hold::TimeNotTrusted(why), world.now);
+        action.hold(Hold::TimeNotTrusted(why), context.now);
     }
 }
 
 /// A create that waits makes what is due when it is sent, not what was due when it was decided. Its label stays. One that
 /// is under way is left as it was sent.
-fn refresh(machine: &mut Machine, difference: &Difference, world: &DecisionContext<'_>) {
+fn refresh(machine: &mut Machine, difference: &Difference, context: &DecisionContext<'_>) {
     let waits = |a: &&mut Action| {
         a.act.creates()
             && a.is_open()
             && a.phase == CreatePhase::Ready
-            && !world.under_way.contains(&a.id)
+            && !context.under_way.contains(&a.id)
     };
     if let Some(action) = machine
         .actions
@@ -291,13 +296,13 @@ fn wake(
     folded: &Folded,
     due: &Entitlement,
     calls: &[DueNotice],
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Option<Timestamp> {
     let new = |c: &&DueNotice| !machine.notices.iter().any(|n| c.is(n));
     let notices = calls.iter().filter(new).map(|c| c.due);
     let grace = folded.life.open_episode().map(|e| e.ends);
-    let waiting = look_up::keys_wait(machine, folded, due, world);
-    let asked = extends(machine, folded, due, world);
+    let waiting = query::keys_wait(machine, folded, due, context);
+    let asked = extends(machine, folded, due, context);
     let named = asked.first().and_then(|_| machine.waits_for_named());
     earliest(
         due.wake,
@@ -306,7 +311,7 @@ fn wake(
             .chain(waiting)
             .chain(named)
             .chain(by_hand::next_read(machine))
-            .chain(doubted::next_read(machine, due, world.now)),
-        world.now,
+            .chain(doubted::next_read(machine, due, context.now)),
+        context.now,
     )
 }

@@ -15,15 +15,15 @@ sentences!(Decision, Verb);
 /// What somebody decided about one machine, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
 pub struct Decision {
-    /// What.
+    /// What is to be done.
     #[n(0)]
     #[serde(flatten)]
     pub verb: Verb,
-    /// Who.
+    /// The operator who ordered it.
     #[n(1)]
     #[serde(default)]
     pub author: String,
-    /// Why.
+    /// The reason that was given.
     #[n(2)]
     #[serde(default)]
     pub reason: String,

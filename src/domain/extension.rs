@@ -5,15 +5,15 @@
 //! itself: money back, a dispute or a person's word takes just that part, whichever of them it is about. What a purchase
 //! adds is worked out anew with its every change, and told on in the same batch (`engine/route/extend.rs`).
 //!
-//! `look.rs` says which license is meant, `pairing.rs` which seat of the purchase goes to which of several.
+//! `target.rs` says which license is meant, `pairing.rs` which seat of the purchase goes to which of several.
 
-mod look;
 mod pairing;
+mod target;
 
 use minicbor::{Decode, Encode};
 
-pub use look::{NotExtended, SeatAsked, Sought, asks, is_same_customer, may_have, seats_for};
 pub use pairing::{Offer, pair};
+pub use target::{NotExtended, SeatAsked, Sought, asks, is_same_customer, may_have, seats_for};
 
 use super::action::SeatId;
 use super::entitlement::{Entitlement, SeatDue, Want, Why, earliest};
@@ -25,9 +25,9 @@ use super::machine::Machine;
 use super::plan::Devices;
 use super::time::{Span, Timestamp};
 
-/// What came of looking for the license that a purchase extends.
+/// Which licenses a purchase turned out to extend.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Looked {
+pub enum Target {
     /// Licenses of other machines, one at least: this purchase makes none for these seats.
     #[n(0)]
     Extends(#[n(0)] Box<Extends>, #[cbor(n(1), default)] Vec<Extends>),
@@ -144,9 +144,9 @@ fn is_seat(named: &SeatId, seat: &SeatDue) -> bool {
 impl Machine {
     /// The licenses of other machines that it extends.
     pub fn extends(&self) -> impl Iterator<Item = &Extends> {
-        let all = match &self.looked {
-            Some(Looked::Extends(first, more)) => Some(std::iter::once(&**first).chain(more)),
-            Some(Looked::Own) | None => None,
+        let all = match &self.target {
+            Some(Target::Extends(first, more)) => Some(std::iter::once(&**first).chain(more)),
+            Some(Target::Own) | None => None,
         };
         all.into_iter().flatten()
     }

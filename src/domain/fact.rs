@@ -1,7 +1,7 @@
-//! Facts: what one event, one person or one look-up says about one payment or subscription, in the provider's time.
+//! Facts: what one event, one person or one query says about one payment or subscription, in the provider's time.
 //!
 //! A fact is normalized over Stripe's API versions and holds nothing that the rules do not need. It comes from
-//! `sources` (events), from the operator (decisions) or from a look-up at Stripe, and it is kept for ever.
+//! `sources` (events), from the operator (decisions) or from a query at Stripe, and it is kept for ever.
 //! `order.rs` says which comes first.
 
 mod invoice;
@@ -96,10 +96,10 @@ pub enum FactBody {
     /// What a person decided.
     #[n(8)]
     Decision(#[n(0)] Box<Decision>),
-    /// What a look-up said the session sold.
+    /// What a query said the session sold.
     #[n(9)]
     LineItems(#[n(0)] LineItems),
-    /// What a look-up said that a subscription's items are.
+    /// What a query said that a subscription's items are.
     #[n(10)]
     Items(#[n(0)] Box<SubscriptionItems>),
 }

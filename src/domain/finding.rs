@@ -146,7 +146,7 @@ pub struct Report {
     /// When it was so.
     #[n(0)]
     pub at: Timestamp,
-    /// What.
+    /// The finding itself.
     #[n(1)]
     pub finding: Finding,
 }

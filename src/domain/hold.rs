@@ -29,7 +29,7 @@ pub enum Hold {
     /// Its license service is paused.
     #[n(3)]
     Paused {
-        /// Why.
+        /// The reason that was given.
         #[n(0)]
         reason: String,
     },
@@ -140,20 +140,20 @@ pub enum Cleared {
     /// A person said that it may go ahead.
     #[n(2)]
     Person {
-        /// Who.
+        /// The operator who ordered it.
         #[n(0)]
         author: String,
-        /// Why.
+        /// The reason that was given.
         #[n(1)]
         reason: String,
     },
     /// A person had a difference repaired; the guard still counts it.
     #[n(3)]
     Repair {
-        /// Who.
+        /// The operator who ordered it.
         #[n(0)]
         author: String,
-        /// Why.
+        /// The reason that was given.
         #[n(1)]
         reason: String,
     },
@@ -196,7 +196,7 @@ pub enum Flaw {
     /// Two creates would fill the same seat.
     #[n(3)]
     SeatTwice,
-    /// A create was sent, and neither its outcome nor a look for it is on record.
+    /// A create was sent, and neither its outcome nor a recovery of it is on record.
     #[n(4)]
     SentUnknown {
         /// The action's number.

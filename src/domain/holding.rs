@@ -62,21 +62,21 @@ impl Brakes<'_> {
 }
 
 /// Holds back what must not be sent now, and lets go what nothing holds any more.
-pub(super) fn hold_back(machine: &mut Machine, due: &Entitlement, world: &DecisionContext<'_>) {
-    let_go(machine, world);
+pub(super) fn hold_back(machine: &mut Machine, due: &Entitlement, context: &DecisionContext<'_>) {
+    let_go(machine, context);
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
         let is_cleared = matches!(action.cleared, Some(Cleared::Person { .. }));
         // No word makes a service out of another one.
-        let is_cleared = is_cleared && elsewhere(machine, action, world.brakes.service).is_none();
+        let is_cleared = is_cleared && elsewhere(machine, action, context.brakes.service).is_none();
         let waits = action.outcome == ActionOutcome::Pending
             && !is_cleared
-            && !world.under_way.contains(&action.id);
+            && !context.under_way.contains(&action.id);
         if !waits {
             continue;
         }
-        if let Some(hold) = hold_of(machine, due, action, world) {
-            machine.actions[index].hold(hold, world.now);
+        if let Some(hold) = hold_of(machine, due, action, context) {
+            machine.actions[index].hold(hold, context.now);
         }
     }
 }
@@ -86,12 +86,12 @@ fn hold_of(
     machine: &Machine,
     due: &Entitlement,
     action: &Action,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Option<Hold> {
     if matches!(action.act, Act::Query(_)) {
         return None;
     }
-    let brakes = &world.brakes;
+    let brakes = &context.brakes;
     if let Some(at) = elsewhere(machine, action, brakes.service) {
         return Some(Hold::OtherService { at });
     }
@@ -113,7 +113,7 @@ fn hold_of(
         action.cleared,
         Some(Cleared::Decision | Cleared::Repair { .. })
     );
-    let goes_on = goes_on(machine, action, world.now) || gives_margin(machine, due, action);
+    let goes_on = goes_on(machine, action, context.now) || gives_margin(machine, due, action);
     if is_only_adopted(machine) && !goes_on && !is_ordered {
         return Some(Hold::Adoption);
     }
@@ -129,24 +129,24 @@ fn hold_of(
 pub(super) fn hold_unproved(
     machine: &mut Machine,
     wanted: &[Difference],
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) {
     let asks = wanted.iter().any(|d| d.unproved);
-    if !asks || !only_gives(machine, world.store_since) {
+    if !asks || !only_gives(machine, context.store_since) {
         return;
     }
     let unproved = |a: &Action| wanted.iter().any(|d| d.unproved && d.is(a));
-    let hurts = |a: &Action| a.cleared.is_none() && is_hurtful(machine, a, world.now);
+    let hurts = |a: &Action| a.cleared.is_none() && is_hurtful(machine, a, context.now);
     let waits = |a: &Action| a.outcome == ActionOutcome::Pending && unproved(a) && hurts(a);
     let found: Vec<usize> = (0..machine.actions.len())
         .filter(|n| waits(&machine.actions[*n]))
         .collect();
     for index in found {
-        machine.actions[index].hold(Hold::BeginningUnknown, world.now);
+        machine.actions[index].hold(Hold::BeginningUnknown, context.now);
     }
 }
 
-/// Whether it makes a key. A look for one that may be there does not.
+/// Whether it makes a key. A recovery of one that may be there does not.
 fn makes_key(action: &Action) -> bool {
     action.act.creates() && action.phase == CreatePhase::Ready
 }
@@ -172,7 +172,7 @@ fn goes_on(machine: &Machine, action: &Action, now: Timestamp) -> bool {
     gives && (came || was_heard_of(machine)) && !is_hurtful(machine, action, now)
 }
 
-/// Whether it changes anything at the license service. A look for a license that may be there already does not.
+/// Whether it changes anything at the license service. A recovery of a license that may be there already does not.
 fn changes_something(action: &Action) -> bool {
     match &action.act {
         Act::Create(_) => action.phase == CreatePhase::Ready,
@@ -198,19 +198,19 @@ pub fn plan_of<'a>(machine: &'a Machine, action: &'a Action) -> Option<&'a PlanN
 
 /// What was held is judged again once what held it is over: it goes ahead, unless something else holds it. Where others made
 /// licenses meanwhile, it looks first: a create for its license, anything else for what the license has become.
-fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
-    look_anew(machine, world);
+fn let_go(machine: &mut Machine, context: &DecisionContext<'_>) {
+    recover_anew(machine, context);
     let mut read = Vec::new();
     for index in 0..machine.actions.len() {
         let action = &machine.actions[index];
         let held = action.outcome == ActionOutcome::Held;
-        if !held || still_holds(machine, action, world) {
+        if !held || still_holds(machine, action, context) {
             continue;
         }
         let is_read = matches!(action.act, Act::Read { .. });
         let mut grants = machine.grants.iter();
         let is_left = grants.any(|g| g.number == action.license && g.is_left());
-        let live = world.brakes.standing.live_since(&machine.source);
+        let live = context.brakes.standing.live_since(&machine.source);
         let action = &mut machine.actions[index];
         // What was paused may have been observed meanwhile.
         let others_acted = matches!(action.held, Some(Hold::Observed | Hold::OtherHandler))
@@ -218,14 +218,14 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
         match action.held {
             // Of a license that was left meanwhile nothing is to be read any more.
             Some(Hold::OtherService { .. }) if is_read && is_left => {
-                (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
+                (action.outcome, action.at) = (ActionOutcome::Superseded, context.now);
             }
             _ if action.act.creates() && others_acted => {
-                action.let_go(world.now);
-                action.phase = CreatePhase::look_for_others(world.now);
+                action.let_go(context.now);
+                action.phase = CreatePhase::recover_any_age(context.now);
             }
             _ if others_acted && !is_read => {
-                (action.outcome, action.at) = (ActionOutcome::Superseded, world.now);
+                (action.outcome, action.at) = (ActionOutcome::Superseded, context.now);
                 read.push(action.license);
             }
             Some(
@@ -240,49 +240,49 @@ fn let_go(machine: &mut Machine, world: &DecisionContext<'_>) {
                 | Hold::Adoption,
             )
             | None => {
-                action.let_go(world.now);
+                action.let_go(context.now);
             }
         }
     }
     for license in read {
-        read_first(machine, license, world.now);
+        read_first(machine, license, context.now);
     }
 }
 
 /// Whether what holds an action still does. What a person's word settles ends by that alone, and what time settles is let go
 /// by whoever knows the time.
-fn still_holds(machine: &Machine, action: &Action, world: &DecisionContext<'_>) -> bool {
-    let standing = world.brakes.standing;
+fn still_holds(machine: &Machine, action: &Action, context: &DecisionContext<'_>) -> bool {
+    let standing = context.brakes.standing;
     match &action.held {
         Some(Hold::OtherService { .. }) => {
-            elsewhere(machine, action, world.brakes.service).is_some()
+            elsewhere(machine, action, context.brakes.service).is_some()
         }
         Some(Hold::OtherHandler) => standing.other_handler(&machine.source).is_some(),
-        Some(Hold::Paused { .. }) => standing.paused(world.brakes.service).is_some(),
+        Some(Hold::Paused { .. }) => standing.paused(context.brakes.service).is_some(),
         Some(Hold::Observed) => standing.observes(plan_of(machine, action)).is_some(),
-        Some(Hold::BeginningUnknown) => only_gives(machine, world.store_since),
+        Some(Hold::BeginningUnknown) => only_gives(machine, context.store_since),
         Some(Hold::TimeNotTrusted(_) | Hold::Person { .. } | Hold::Guard | Hold::Adoption) => true,
         None => false,
     }
 }
 
-/// A look that began before the shop went live may have missed what others made until then: it begins anew.
-fn look_anew(machine: &mut Machine, world: &DecisionContext<'_>) {
-    let live = world.brakes.standing.live_since(&machine.source);
-    let Some(live) = live.filter(|live| *live <= world.now) else {
+/// A recovery that began before the shop went live may have missed what others made until then: it begins anew.
+fn recover_anew(machine: &mut Machine, context: &DecisionContext<'_>) {
+    let live = context.brakes.standing.live_since(&machine.source);
+    let Some(live) = live.filter(|live| *live <= context.now) else {
         return;
     };
     let waits = |a: &&mut Action| a.act.creates() && a.outcome == ActionOutcome::Pending;
     for action in machine.actions.iter_mut().filter(waits) {
-        if let CreatePhase::Look {
+        if let CreatePhase::Recover {
             since,
             absent,
             any_age,
         } = &mut action.phase
             && *since < live
         {
-            (*since, *absent) = (world.now, u32::from(*any_age));
-            action.due = world.now;
+            (*since, *absent) = (context.now, u32::from(*any_age));
+            action.due = context.now;
         }
     }
 }
@@ -312,7 +312,7 @@ pub fn compare(machine: &mut Machine, now: Timestamp) {
         }
         if action.act.creates() {
             (action.outcome, action.due) = (ActionOutcome::Pending, now);
-            action.phase = CreatePhase::look_for_others(now);
+            action.phase = CreatePhase::recover_any_age(now);
         } else {
             read.push(action.license);
         }
@@ -326,12 +326,12 @@ pub fn compare(machine: &mut Machine, now: Timestamp) {
 pub(super) fn is_silent(
     machine: &Machine,
     due: &Entitlement,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Option<Skipped> {
     if is_only_adopted(machine) {
         return Some(Skipped::Adopted);
     }
-    let observes = |plan: Option<&PlanName>| world.brakes.standing.observes(plan).is_some();
+    let observes = |plan: Option<&PlanName>| context.brakes.standing.observes(plan).is_some();
     let of_seat = |seat: &SeatDue| observes(seat.plan.as_ref());
     // What has no license follows the whole shop.
     let silent = due.seats.iter().any(of_seat) || due.seats.is_empty() && observes(None);
@@ -343,12 +343,12 @@ pub(super) fn is_silent(
 pub(super) fn is_past(
     due: &Entitlement,
     call: &DueNotice,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Option<Skipped> {
     if call.kind == NoticeKind::LicenseIssued {
         return None;
     }
-    let standing = world.brakes.standing;
+    let standing = context.brakes.standing;
     let of_seats = due
         .seats
         .iter()

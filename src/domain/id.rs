@@ -56,7 +56,7 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A provider's event (`evt_…`), or the name we gave to a decision or a look-up.
+    /// A provider's event (`evt_…`), or the name we gave to a decision or a query.
     EventId;
     /// A configured source's name, as in `[[source]] name = "stripe"`.
     SourceName;

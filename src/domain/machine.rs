@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 use super::action::{Act, Action, ActionOutcome, CreatePhase, GrantStatus, SeatId};
 use super::adoption::KeyEnd;
 use super::contact::Contact;
-use super::extension::{Extension, Looked};
+use super::extension::{Extension, Target};
 use super::fact::Fact;
 use super::fact::order::canonical;
 use super::finding::Report;
@@ -74,7 +74,7 @@ pub struct Machine {
     pub adopted_at: Option<Timestamp>,
     /// What came of looking for the license that it extends; `None`: nobody looked yet.
     #[n(15)]
-    pub looked: Option<Looked>,
+    pub target: Option<Target>,
     /// What other purchases add to its licenses, in the order of their payments.
     #[n(16)]
     #[cbor(default)]
@@ -228,7 +228,7 @@ impl Machine {
             moved_out: Vec::new(),
             wake_at: None,
             adopted_at: None,
-            looked: None,
+            target: None,
             extensions: Vec::new(),
             meant: None,
         }

@@ -50,12 +50,12 @@ pub mod finding; // what only a person can judge, told once
 pub mod guard; // how many licenses may end in a while before a person must say yes
 pub mod hold; // why work is held
 pub mod holding; // which work is held at present
-mod look_up; // what a machine must ask Stripe
 pub mod machine; // everything kept of one payment or subscription
 mod matching; // which license stands for which seat
 pub mod missed; // deliveries that never come
 pub mod notice; // which mails are due, each once
 pub mod probe; // what a license service turned out to be able to do
+mod query; // what a machine must ask Stripe
 mod reconcile; // should be minus is, as the next act for each license
 mod retry; // when to try again
 mod revocation; // licenses found revoked: by another hand, or as their own history asks
@@ -69,9 +69,9 @@ pub mod extension; // the same key again: time that one purchase adds to another
 pub mod no_use; // why an event is of no use
 pub mod operator; // what an operator's order does with actions
 pub mod ordered; // what a person's own order about a purchase asks for
+pub mod parked_query; // what is parked, and when Stripe is asked for its links
 pub mod put_back; // what becomes of a machine of a copy that is put back
 pub mod routing; // which machine a fact belongs to
-pub mod search; // what is parked, and when Stripe is asked for its links
 pub mod self_service; // what customers may do by themselves, and how often
 pub mod standing; // orders for the whole shop: observe, live, a paused service
 pub(crate) mod transfer; // what moves between two machines

@@ -199,7 +199,7 @@ impl Sentence for Unreadable {
 /// That a person looked at an event that could not be read, or at what an audit found.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Dismissal {
-    /// Who.
+    /// The operator who ordered it.
     #[n(0)]
     pub author: String,
     /// Why nothing is to come of it.

@@ -21,14 +21,14 @@ pub enum Order {
     Approve {
         /// Who says so.
         author: String,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
     /// What is held is given up.
     Drop {
         /// Who says so.
         author: String,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
     /// What waits for a yes or was refused is tried; what takes a license counts with the guard.
@@ -37,7 +37,7 @@ pub enum Order {
         which: Repaired,
         /// Who says so.
         author: String,
-        /// Why.
+        /// The reason that was given.
         reason: String,
     },
     /// The licenses are read again at their service.
@@ -182,7 +182,7 @@ fn release(action: &mut Action, now: Timestamp) {
 fn approve(action: &mut Action, now: Timestamp) {
     // While it was only observed, others may have made it.
     if action.act.creates() && matches!(action.held, Some(Hold::Observed | Hold::OtherHandler)) {
-        action.phase = CreatePhase::look_for_others(now);
+        action.phase = CreatePhase::recover_any_age(now);
     }
     action.let_go(now);
 }

@@ -30,7 +30,7 @@ pub enum Next {
         attempt: u32,
     },
     /// A license is looked for before it is made.
-    LookFor {
+    Recover {
         /// Its number.
         license: u32,
     },
@@ -164,7 +164,7 @@ fn work(machine: &Machine, action: &Action, now: Timestamp) -> Next {
             about: question.about().to_owned(),
             attempt,
         },
-        (_, CreatePhase::Look { .. }) => Next::LookFor { license },
+        (_, CreatePhase::Recover { .. }) => Next::Recover { license },
         (_, CreatePhase::Ready) => Next::Act {
             act: name_of(machine, action, now),
             license,
@@ -203,7 +203,7 @@ impl Sentence for Next {
             Self::Query { about, attempt } => {
                 write!(f, "Stripe is asked about {about}, try {attempt}")
             }
-            Self::LookFor { license } => {
+            Self::Recover { license } => {
                 write!(f, "license {license} is looked for before it is made")
             }
             Self::Act {

@@ -39,7 +39,7 @@ pub struct ServiceProbe {
     /// The application in which the throw-away license was made.
     #[n(1)]
     pub app: AppId,
-    /// When.
+    /// The instant.
     #[n(2)]
     pub at: Timestamp,
     /// An end can be moved to an earlier instant.

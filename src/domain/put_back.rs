@@ -7,14 +7,14 @@ use super::time::Timestamp;
 
 /// Takes a machine out of a copy of its store. The store itself may have gone on since: it may have sent the mails that
 /// wait, whenever they are due again, and made the licenses that are asked for. Those mails are skipped, and a license that
-/// a look finds is no news to its customer.
+/// a recovery finds is no news to its customer.
 pub fn put_back(machine: &mut Machine, now: Timestamp) {
     for notice in machine.notices.iter_mut().filter(|n| is_waiting(n)) {
         (notice.status, notice.at) = (NoticeStatus::Skipped, now);
         notice.skipped = Some(Skipped::BeforeRestore);
     }
     for action in machine.actions.iter_mut().filter(|a| is_being_made(a)) {
-        action.phase = CreatePhase::look_for_others(now);
+        action.phase = CreatePhase::recover_any_age(now);
     }
 }
 
@@ -48,7 +48,7 @@ mod tests {
             "its mail is due again in an hour"
         );
         let mut create = create("purchase", 1, NOW);
-        create.phase = CreatePhase::Look {
+        create.phase = CreatePhase::Recover {
             since: NOW,
             absent: 0,
             any_age: false,
@@ -58,7 +58,7 @@ mod tests {
         let skipped = machine.notices[0].skipped;
         assert_eq!(skipped, Some(Skipped::BeforeRestore));
         let phase = machine.actions[0].phase;
-        assert!(matches!(phase, CreatePhase::Look { any_age: true, .. }));
+        assert!(matches!(phase, CreatePhase::Recover { any_age: true, .. }));
         machine.actions[0].outcome = ActionOutcome::Done;
         assert_eq!(waiting(&machine), None);
     }

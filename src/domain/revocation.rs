@@ -14,7 +14,7 @@ use super::reconcile::revoked_by_others;
 use super::time::{Span, Timestamp};
 
 /// Notes of each license that was found revoked whether its purchase's own history asked for it.
-pub(super) fn note(machine: &mut Machine, due: &Entitlement, world: &DecisionContext<'_>) {
+pub(super) fn note(machine: &mut Machine, due: &Entitlement, context: &DecisionContext<'_>) {
     let is_revoked = |g: &Grant| g.status == GrantStatus::Revoked;
     for grant in machine.grants.iter_mut().filter(|g| !is_revoked(g)) {
         grant.revocation_due = None;
@@ -23,8 +23,8 @@ pub(super) fn note(machine: &mut Machine, due: &Entitlement, world: &DecisionCon
         return;
     }
     // One that was noted once stays so: what is told late does not make it another's.
-    for number in revoked_by_others(machine, due, world.now) {
-        let asked = asked_for(machine, number, world);
+    for number in revoked_by_others(machine, due, context.now) {
+        let asked = asked_for(machine, number, context);
         let grant = machine.grants.iter_mut().find(|g| g.number == number);
         if let Some(grant) = grant {
             grant.revocation_due = asked;
@@ -34,7 +34,7 @@ pub(super) fn note(machine: &mut Machine, due: &Entitlement, world: &DecisionCon
 
 /// When the history of a license's purchase asked for its revocation; `None`: it did not. Each time that it did ended one
 /// license of the seat: those of lower numbers go first.
-fn asked_for(machine: &Machine, number: u32, world: &DecisionContext<'_>) -> Option<Timestamp> {
+fn asked_for(machine: &Machine, number: u32, context: &DecisionContext<'_>) -> Option<Timestamp> {
     let index = machine.grants.iter().position(|g| g.number == number)?;
     let grant = &machine.grants[index];
     let by_history = |g: &&Grant| {
@@ -45,7 +45,7 @@ fn asked_for(machine: &Machine, number: u32, world: &DecisionContext<'_>) -> Opt
     // What all of them outlived ended none of them.
     let since = before.iter().map(|g| worked_at(machine, g)).min();
     let since = since.map_or(worked, |others| others.min(worked));
-    let asked = revocations(machine, index, since, world);
+    let asked = revocations(machine, index, since, context);
     let mut of_it = asked.into_iter().skip(before.len());
     of_it.find(|at| worked.is_none_or(|worked| worked <= *at))
 }
@@ -86,9 +86,13 @@ fn revocations(
     machine: &Machine,
     index: usize,
     since: Option<Timestamp>,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Vec<Timestamp> {
-    let mut facts: Vec<&Fact> = machine.facts.iter().filter(|f| f.at <= world.now).collect();
+    let mut facts: Vec<&Fact> = machine
+        .facts
+        .iter()
+        .filter(|f| f.at <= context.now)
+        .collect();
     facts.sort_by_key(|f| f.at);
     let known = facts.partition_point(|f| since.is_some_and(|since| f.at < since));
     let (known, facts) = facts.split_at(known);
@@ -99,7 +103,7 @@ fn revocations(
         journal: Vec::new(),
         ..machine.clone()
     };
-    let want = |past: &Machine, at| wants(past, &machine.extensions, index, at, world);
+    let want = |past: &Machine, at| wants(past, &machine.extensions, index, at, context);
     let at_first = known.last().and_then(|last| want(&past, last.at));
     let mut stood = known
         .last()
@@ -128,16 +132,16 @@ fn wants(
     extensions: &[Extension],
     index: usize,
     at: Timestamp,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Option<Want> {
     if past.facts.is_empty() {
         return None;
     }
-    let folded = past.folded(world.revisions, at);
+    let folded = past.folded(context.revisions, at);
     let extensions = extensions.iter().filter(|e| e.since <= at).cloned();
     let extensions: Vec<Extension> = extensions.collect();
-    let devices_max = world.abilities.devices_max;
-    let due = entitlement(&folded, &extensions, world.revisions, at, devices_max);
+    let devices_max = context.abilities.devices_max;
+    let due = entitlement(&folded, &extensions, context.revisions, at, devices_max);
     let matched = match_seats(past, &due);
     let seat = matched.iter().position(|grant| *grant == Some(index));
     match seat {

@@ -46,7 +46,7 @@ pub enum Meanwhile {
     Parked,
     /// A mere link between names: a record of its own.
     Link,
-    /// Nothing, because.
+    /// It changes nothing, for this reason.
     Ignored(Reason),
 }
 

@@ -155,17 +155,17 @@ impl Standing {
 /// An order with whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, serde::Serialize, serde::Deserialize)]
 pub struct StandingOrder {
-    /// What.
+    /// The order.
     #[n(0)]
     #[serde(flatten)]
     pub what: Standing,
-    /// Who.
+    /// The person or program that ordered it.
     #[n(1)]
     pub by: Author,
-    /// Why.
+    /// The reason that was given.
     #[n(2)]
     pub reason: String,
-    /// When.
+    /// The instant.
     #[n(3)]
     pub at: Timestamp,
 }

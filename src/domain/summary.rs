@@ -2,7 +2,6 @@
 //! the lists use the same.
 
 use super::action::{Action, ActionOutcome};
-use super::attention::KEY_WITHIN;
 use super::entitlement::{Entitlement, LOOKUP_TAKES, SeatDue, Why};
 use super::hold::Hold;
 use super::lifecycle::payment::PaymentState as Payment;
@@ -129,7 +128,7 @@ fn stuck(machine: &Machine, now: Timestamp) -> bool {
     let is_stuck = |a: &Action| match a.outcome {
         ActionOutcome::Refused | ActionOutcome::Held | ActionOutcome::Abandoned => true,
         // The seller is told of what refuses us at once, and of a key that is late.
-        ActionOutcome::Pending => a.refused.is_some() || now - a.at >= KEY_WITHIN,
+        ActionOutcome::Pending => a.refused.is_some() || a.is_late(now),
         ActionOutcome::Done | ActionOutcome::Superseded => false,
     };
     let mut creates = machine.actions.iter().filter(|a| a.act.creates());

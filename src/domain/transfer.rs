@@ -43,7 +43,7 @@ pub fn take_over(machine: &mut Machine, mut from: Machine, attempts: &Attempts, 
     merge_licenses(machine, &mut from, attempts, now);
     machine.told.append(&mut from.told);
     machine.extensions.append(&mut from.extensions);
-    machine.looked = machine.looked.take().or(from.looked);
+    machine.target = machine.target.take().or(from.target);
 }
 
 /// Takes in the other machine's licenses, actions and notices, each keeping its label. Numbers are names within a machine:
@@ -69,7 +69,7 @@ fn merge_licenses(machine: &mut Machine, from: &mut Machine, attempts: &Attempts
             // It is being sent under the old name, and its outcome will find nobody: look for what came of it.
             let since = attempts.land_until;
             (action.phase, action.due) = (
-                CreatePhase::Look {
+                CreatePhase::Recover {
                     since,
                     absent: 0,
                     any_age: false,
@@ -128,7 +128,7 @@ fn one_create_per_seat(
 /// What an adoption holds, so that nobody gets a second key, needs no yes once the purchase was heard of: no key is made.
 ///
 /// A license that was made for the new subscription itself goes before it (rule 52): while another program makes licenses
-/// nothing comes over, and where one may have made it, only once a look has found none.
+/// nothing comes over, and where one may have made it, only once a recovery has found none.
 #[must_use]
 pub fn restorable(
     machine: &Machine,
@@ -171,7 +171,7 @@ pub(super) fn goes_on_with_former(
         |plan: Option<&PlanName>| revisions.policy(plan, began).resubscribe == Resubscribe::Restore;
     let unsent = action.attempts == 0
         && (action.phase == CreatePhase::Ready
-            || matches!(action.phase, CreatePhase::Look { any_age: true, .. }));
+            || matches!(action.phase, CreatePhase::Recover { any_age: true, .. }));
     let is_first = |new: &NewLicense| !machine.grants.iter().any(|g| g.seat == new.seat);
     let fits =
         |new: &NewLicense| new.keeps.is_none() && is_first(new) && restores(new.plan.as_ref());

@@ -43,7 +43,7 @@ pub enum Progress {
 /// A walk over one account's events.
 #[derive(Clone, Debug)]
 pub struct Walk {
-    /// Whose.
+    /// The source, and the connected account if there is one.
     pub scope: Scope,
     /// Everything created before this is known.
     pub complete_to: Timestamp,
@@ -102,7 +102,7 @@ pub enum BackfillError {
     /// Stripe refuses until a person has mended something.
     #[error("{why}")]
     Refused {
-        /// What.
+        /// The kind of refusal.
         refusal: StripeRefusal,
         /// What it said.
         why: String,

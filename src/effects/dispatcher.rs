@@ -25,6 +25,7 @@ use tokio_util::task::TaskTracker;
 pub use self::pulse::Pulse;
 use self::queues::{Entry, PAGE, Queues};
 use self::running::{Ended, Running};
+use super::execute::CallKind;
 use super::services::{LicenseService, Services};
 use crate::clock::pause;
 use crate::domain::action::Outcome;
@@ -32,7 +33,7 @@ use crate::domain::id::SourceName;
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::input::{Input, Receipt};
 use crate::engine::read::{due, view};
-use crate::engine::record::key::{Due, Item, Lane, Work, parse_due};
+use crate::engine::record::key::{Due, Item, Lane, parse_due};
 use crate::engine::record::{RecordError, View};
 use crate::engine::write::outbox::Slots;
 use crate::engine::{Handle, SubmitError};
@@ -41,9 +42,9 @@ use crate::engine::{Handle, SubmitError};
 const GATHER: Span = Span::from_ms(1);
 /// So many times as many actions as may be in flight have a slot: the attempts of those that come next are on disk by then.
 const SLOTS_IN_FLIGHT: usize = 2;
-/// Looks for licenses under way side by side. They mostly wait for one another's, which serves them all, so they take
+/// Recoveries under way side by side. They mostly wait for one another's, which serves them all, so they take
 /// no slot from what is sent.
-const LOOKS_AT_ONCE: usize = 1_000;
+const RECOVERIES_AT_ONCE: usize = 1_000;
 /// Mails on their way side by side, over all servers.
 const MAILS_AT_ONCE: usize = 4;
 /// How long actions under way may take after the order to stop.
@@ -71,7 +72,7 @@ struct Dispatcher {
     handle: Handle,
     services: Arc<Services>,
     slots: Vec<(Arc<LicenseService>, Arc<Slots>)>,
-    looks: Arc<Semaphore>,
+    recoveries: Arc<Semaphore>,
     mails: Arc<Semaphore>,
     tasks: TaskTracker,
     ended: UnboundedSender<Ended>,
@@ -102,7 +103,7 @@ pub async fn run(
         slots: licenses.into_iter().map(|(_, s)| slots(s)).collect(),
         handle,
         services,
-        looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
+        recoveries: Arc::new(Semaphore::new(RECOVERIES_AT_ONCE)),
         mails: Arc::new(Semaphore::new(MAILS_AT_ONCE)),
         tasks: TaskTracker::new(),
         ended,
@@ -159,7 +160,7 @@ impl Dispatcher {
     ) -> Result<(), RecordError> {
         let mut committed = self.handle.bell();
         let mut queues = Queues::default();
-        self.look_behind(&mut queues)?;
+        self.scan_lanes(&mut queues)?;
         loop {
             pulse.beat();
             committed.borrow_and_update();
@@ -169,7 +170,7 @@ impl Dispatcher {
                 biased;
                 () = self.stop.cancelled() => return Ok(()),
                 // Rings once in a while. Behind commits, which never end in a rush, what comes due by time would not be seen.
-                () = due.notified() => self.look_behind(&mut queues)?,
+                () = due.notified() => self.scan_lanes(&mut queues)?,
                 changed = committed.changed() => if changed.is_err() { return Ok(()) },
                 Some(ended) = has_ended.recv() => self.end(&mut queues, ended)?,
             }
@@ -194,14 +195,14 @@ impl Dispatcher {
         }
         if collected.overflowed {
             queues.forget();
-            self.look_behind(queues)?;
+            self.scan_lanes(queues)?;
         }
         collected
             .due
             .into_iter()
             .for_each(|entry| queues.put(entry));
         let now = self.handle.clock().now();
-        queues.look(now);
+        queues.scan_begins(now);
         for (lane, from) in queues.to_read() {
             let page = due::page(self.handle.reader(), &lane, &from, now, PAGE)?;
             queues.page(&lane, page, now);
@@ -210,9 +211,9 @@ impl Dispatcher {
     }
 
     /// What stands behind the entries in memory, in lanes that may be new, may be due by now.
-    fn look_behind(&self, queues: &mut Queues) -> Result<(), RecordError> {
+    fn scan_lanes(&self, queues: &mut Queues) -> Result<(), RecordError> {
         let lanes = due::lanes(self.handle.reader())?;
-        lanes.into_iter().for_each(|lane| queues.look_behind(lane));
+        lanes.into_iter().for_each(|lane| queues.expect_more(lane));
         Ok(())
     }
 
@@ -281,19 +282,19 @@ impl Dispatcher {
     ) -> Result<Begun, RecordError> {
         match parse_due(entry).map(|(_, due)| due) {
             Some(Due::Of(id, Item::Create(number) | Item::CreateAgain(number))) => {
-                self.begin_action(queues, entry, &id, (Work::Create, number), now)
+                self.begin_action(queues, entry, &id, (CallKind::Create, number), now)
             }
             Some(Due::Of(id, Item::Action(number) | Item::ActionAgain(number))) => {
-                self.begin_action(queues, entry, &id, (Work::License, number), now)
+                self.begin_action(queues, entry, &id, (CallKind::Other, number), now)
             }
-            Some(Due::Of(id, Item::Look(number))) => {
-                self.begin_look(queues, entry, &id, number, now)
+            Some(Due::Of(id, Item::Recover(number))) => {
+                self.begin_recovery(queues, entry, &id, number, now)
             }
             Some(Due::Of(id, Item::Notice(number))) => {
                 self.begin_mail(queues, entry, &id, number, now)
             }
-            Some(Due::Of(id, Item::LookUp(number))) => self.begin_look_up(entry, &id, number, now),
-            Some(Due::Search(scope, name)) => self.begin_search(entry, scope, name, now),
+            Some(Due::Of(id, Item::Query(number))) => self.begin_query(entry, &id, number, now),
+            Some(Due::ParkedQuery(scope, name)) => self.begin_parked_query(entry, scope, name, now),
             // The engine's own, or no entry of ours.
             Some(Due::Of(_, Item::Wake)) | None => Ok(Begun::Settled),
         }

@@ -1,16 +1,18 @@
 //! Carries one action out at the license service, and says what came of it in the domain's words.
 
+mod breakers;
 mod create;
-mod look;
+mod recover;
 mod still_wanted;
 
 use tokio_util::sync::CancellationToken;
 
+pub(super) use breakers::CallKind;
+
 use super::license::stop::StoppedBy;
 use super::license::{Answer, License, NewLicense, Refusal, RefusalKind, Status};
 use super::services::{LicenseService, Services};
-use super::throttle::{CallResult, Gate, Pass, Share};
-use crate::clock::Clock;
+use super::throttle::Share;
 use crate::domain::action::{
     Act, Action, Confirmed, CreatePhase, GrantStatus, Outcome, RefusalScope,
 };
@@ -19,7 +21,6 @@ use crate::domain::id::AppId;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 use crate::engine::Handle;
-use crate::engine::record::key::Work;
 
 /// What the carrier of one action works with.
 pub(super) struct ActionExecutor<'a> {
@@ -30,90 +31,23 @@ pub(super) struct ActionExecutor<'a> {
     pub(super) stop: &'a CancellationToken,
 }
 
-impl LicenseService {
-    /// Whether an action may go now; one that may counts as under way until its answer is heard.
-    pub(super) fn gate(&self, work: Work, now: Timestamp) -> Gate {
-        let creates = work == Work::Create;
-        if creates {
-            let gate = self.credits.ask(now);
-            if gate != Gate::Go {
-                return gate;
-            }
-        }
-        let gate = self.breaker.ask(now);
-        if gate != Gate::Go && creates {
-            self.credits.heard(CallResult::Unsent, now, String::new);
-        }
-        gate
-    }
-
-    /// Whether the service's breaker is open: it may have opened while an action waited for its turn.
-    pub(super) fn is_shut(&self, now: Timestamp) -> bool {
-        self.breaker.is_shut(now)
-    }
-
-    /// An action that was let through was not sent after all: the breakers count it no more.
-    pub(super) fn not_sent(&self, work: Work, now: Timestamp) {
-        let unsent: Answer<()> = Answer::Refused(unsent());
-        self.heard(work, &unsent, now);
-    }
-
-    /// Whether everything goes that there is a slot for.
-    pub(super) fn flows_freely(&self) -> bool {
-        self.breaker.flows_freely() && self.credits.flows_freely()
-    }
-
-    /// Waits for the turn of an action that was let through; `None`: meanwhile others found out that the service is down.
-    async fn turn(&self, action: &Action, clock: &Clock) -> Option<Pass> {
-        let pass = self.throttle.pass(Share::Actions).await;
-        if self.is_shut(clock.now()) {
-            self.not_sent(work_of(action), clock.now());
-            return None;
-        }
-        Some(pass)
-    }
-
-    fn heard<T>(&self, work: Work, answer: &Answer<T>, now: Timestamp) {
-        self.breaker.heard(answer.heard(), now, || answer.why());
-        if work == Work::Create {
-            self.credits
-                .heard(answer.heard_of_credits(), now, || answer.why());
-        }
-    }
-
-    /// Lets calls through again, as after a person's word that the service is mended.
-    pub(super) fn release(&self, now: Timestamp) {
-        self.breaker.release(now);
-        self.credits.release(now);
-    }
-}
-
-/// Which lane an action stands in.
-pub(super) const fn work_of(action: &Action) -> Work {
-    if action.is_ready_create() {
-        Work::Create
-    } else {
-        Work::License
-    }
-}
-
 impl ActionExecutor<'_> {
     /// Carries an action out. The attempt of a create is on disk already. `None`: it is not to be sent any more.
     pub(super) async fn execute(&self, machine: &Machine, action: &Action) -> Option<Outcome> {
         if self.is_elsewhere(machine, action).await {
             return None;
         }
-        if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { since, any_age, .. }) =
+        if let (Act::Create(_) | Act::Recover(_), CreatePhase::Recover { since, any_age, .. }) =
             (&action.act, action.phase)
         {
-            // The place that the gate counted is given back at once, for a look may be long; what came of it is reported at its end.
-            self.service.not_sent(work_of(action), self.now());
+            // The place that the gate counted is given back at once, for a recovery may be long; what came of it is reported at its end.
+            self.service.not_sent(CallKind::of(action), self.now());
             let since = (!any_age).then_some(since);
-            return self.look(machine, action, since).await;
+            return self.recover(machine, action, since).await;
         }
         let grant = machine.grants.iter().find(|g| g.number == action.license);
         if let Some(stopped) = grant.and_then(|g| self.stopped_by_itself(action, g)) {
-            self.service.not_sent(work_of(action), self.now());
+            self.service.not_sent(CallKind::of(action), self.now());
             return Some(stopped);
         }
         let Some(_pass) = self.service.turn(action, self.handle.clock()).await else {
@@ -126,7 +60,8 @@ impl ActionExecutor<'_> {
             return None;
         }
         let answer = self.call(action, grant).await;
-        self.service.heard(work_of(action), &answer, self.now());
+        self.service
+            .record(CallKind::of(action), &answer, self.now());
         Some(self.outcome(action, grant, answer).await)
     }
 
@@ -292,7 +227,7 @@ fn confirmed(action: &Action, grant: Option<&Grant>, license: &License, now: Tim
         .sets_end()
         .or(grant.map(|g| g.expires_at))
         .unwrap_or_default();
-    let expires_at = license.expires_at.told().unwrap_or(known);
+    let expires_at = license.expires_at.known().unwrap_or(known);
     let over = expires_at.is_some_and(|t| t <= now);
     let was_suspended = grant.is_some_and(|g| g.status == GrantStatus::Suspended);
     let status = match (&license.status, &action.act) {
@@ -332,11 +267,13 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::clock::Clock;
     use crate::config::{Config, Env};
     use crate::domain::action::{NewLicense, SeatId};
     use crate::domain::id::{ItemKey, Label};
     use crate::domain::plan::Devices;
     use crate::effects::services::EmbeddedAt;
+    use crate::effects::throttle::Gate;
     use crate::secret::Secret;
 
     const NOW: Timestamp = Timestamp::from_s(1_767_225_600);
@@ -383,7 +320,7 @@ mod tests {
             let (services, create, clock) = (services(), create(), Clock::virtual_at(NOW));
             let (_, service) = services.license_services()[0];
             let before_it = service.throttle.pass(Share::Actions).await;
-            assert_eq!(service.gate(Work::Create, NOW), Gate::Go);
+            assert_eq!(service.gate(CallKind::Create, NOW), Gate::Go);
             let mut turn = std::pin::pin!(service.turn(&create, &clock));
             let waits = tokio::select! { biased; _ = &mut turn => false, () = tokio::task::yield_now() => true };
             assert!(waits, "one call at a time");
@@ -392,7 +329,7 @@ mod tests {
             } else {
                 Answer::Done(())
             };
-            service.heard(Work::Create, &answer, NOW);
+            service.record(CallKind::Create, &answer, NOW);
             drop(before_it);
             assert_eq!(turn.await.is_none(), is_down);
         }

@@ -84,7 +84,7 @@ impl Services {
                 .map(
                     |(source, account): (&SourceName, &Arc<Account>)| ServiceHealth {
                         service: STRIPE,
-                        work: Work::LookUps,
+                        work: Work::Queries,
                         sources: vec![source.clone()],
                         health: account.breaker.health(),
                     },

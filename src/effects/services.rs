@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
 
-use super::license::lookup::Finder;
+use super::license::recover::Recoverer;
 use super::license::{Client, ClientError};
 use super::mail::{CannotMail, Mailer, RenderError, Templates};
 use super::stripe::{Account, Accounts, CannotAsk};
@@ -53,7 +53,7 @@ pub enum ServiceConfigError {
         source_name: SourceName,
         error: CannotMail,
     },
-    /// The look-ups at Stripe.
+    /// The queries at Stripe.
     #[error("the look-ups at Stripe of {source_name}: {error}")]
     Stripe {
         source_name: SourceName,
@@ -71,7 +71,7 @@ pub struct LicenseService {
     /// Rate and places.
     pub throttle: Throttle,
     /// Looks for licenses by label.
-    pub finder: Finder,
+    pub recoverer: Recoverer,
     /// The application where none is named.
     pub app_id: AppId,
     /// How many requests run side by side.
@@ -115,10 +115,10 @@ pub struct Services {
     /// Who the vendor is to customers.
     pub vendor: config::Vendor,
     /// What customers see of each plan.
-    looks: BTreeMap<PlanName, config::PlanLook>,
+    display: BTreeMap<PlanName, config::PlanDisplay>,
     /// What others wrote into the labels of licenses that they made.
     pub adopt: Vec<Template>,
-    /// Keys that some machine holds or held, as digests; read from the store when a look-up first needs them.
+    /// Keys that some machine holds or held, as digests; read from the store when a recovery first needs them.
     held: Mutex<Option<HashSet<u128>>>,
 }
 
@@ -164,7 +164,7 @@ impl Services {
             public_url,
             portal_url,
             vendor: config.vendor.clone(),
-            looks: config.looks.clone(),
+            display: config.display.clone(),
             adopt,
             held: Mutex::default(),
         })
@@ -173,7 +173,7 @@ impl Services {
     /// What customers call a plan.
     #[must_use]
     pub fn title<'a>(&'a self, plan: &'a PlanName) -> &'a str {
-        let title = self.looks.get(plan).and_then(|l| l.title.as_deref());
+        let title = self.display.get(plan).and_then(|l| l.title.as_deref());
         title.unwrap_or(plan.as_str())
     }
 
@@ -281,7 +281,7 @@ impl Services {
         seen
     }
 
-    /// Reads every key that is held into memory, if that was not done yet. Only look-ups need it.
+    /// Reads every key that is held into memory, if that was not done yet. Only recoveries need it.
     ///
     /// # Errors
     /// The store's.
@@ -293,7 +293,7 @@ impl Services {
                 keys.extend(m.grants.iter().map(|g| digest(&g.key)));
                 true
             })?;
-            // Noted for a purchase that waits for the next run of `keyward adopt`: no look for another one may take them.
+            // Noted for a purchase that waits for the next run of `keyward adopt`: no recovery of another one may take them.
             for (_, noted) in noted_keys::all(reader)? {
                 keys.extend(noted.iter().map(digest));
             }

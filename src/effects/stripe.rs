@@ -8,7 +8,7 @@ pub mod checkout;
 mod client;
 mod events;
 mod guide_metadata;
-mod look_up;
+mod query;
 
 pub use answer::{Answer, StripeRefusal, WRONG_KEY};
 pub use client::{CannotAsk, Client};
@@ -43,7 +43,7 @@ pub struct Account {
     client: Client,
     throttle: Throttle,
     pub(super) breaker: Guard,
-    /// Look-ups under way; further ones wait where they are due.
+    /// Queries under way; further ones wait where they are due.
     pub(super) places: Arc<Semaphore>,
 }
 
@@ -62,10 +62,10 @@ impl Account {
         })
     }
 
-    /// Takes note of how a look-up ended.
-    pub(super) fn heard<T>(&self, answer: &Answer<T>, now: Timestamp) {
-        let heard: CallResult = answer.heard();
-        self.breaker.heard(heard, now, || answer.why());
+    /// Takes note of how a query ended.
+    pub(super) fn record<T>(&self, answer: &Answer<T>, now: Timestamp) {
+        let result: CallResult = answer.call_result();
+        self.breaker.record(result, now, || answer.why());
     }
 
     /// Sends one request when its turn comes.

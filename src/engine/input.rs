@@ -81,13 +81,13 @@ pub enum Input {
         machine: MachineId,
         /// Its id as a fact.
         id: EventId,
-        /// What.
+        /// The decision.
         decision: Decision,
-        /// When.
+        /// The instant.
         at: Timestamp,
     },
     /// What came of asking Stripe for the purchase of a parked name. A link that was found came as a delivery before.
-    Searched {
+    ParkedQueryDone {
         /// Where the name is known.
         scope: Scope,
         /// The name.
@@ -113,11 +113,11 @@ pub enum Input {
     Refused {
         /// The source.
         source: SourceName,
-        /// Why.
+        /// Why it is no event.
         why: NoEvent,
         /// The beginning of the body.
         body: Vec<u8>,
-        /// When.
+        /// The instant.
         at: Timestamp,
     },
     /// A parked event that has waited too long for its machine is given up.
@@ -240,7 +240,7 @@ pub struct Delivery {
     /// Connect: the account whose event it is.
     pub account: Option<AccountId>,
     /// What it says.
-    pub heard: EventPayload,
+    pub payload: EventPayload,
     /// The body as it came, packed by [`super::record::body_codec::pack`].
     pub raw: Vec<u8>,
     /// When it reached us.

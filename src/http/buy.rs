@@ -106,7 +106,7 @@ pub(super) async fn buy(
 }
 
 /// Whether a link leads anywhere, for whoever only looks: nothing is asked of Stripe, and no session is made.
-pub(super) async fn look(
+pub(super) async fn head(
     State(app): State<Arc<App>>,
     plan: Result<Path<String>, PathRejection>,
 ) -> Response {

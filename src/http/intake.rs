@@ -51,9 +51,9 @@ pub(super) async fn receive(
     };
     let watch = Stopwatch::start();
     match take(&app, source, metrics, &headers, body).await {
-        Ok(told) => {
-            metrics.acked(told, watch.elapsed());
-            acknowledged(told)
+        Ok(acknowledged) => {
+            metrics.acked(acknowledged.into(), watch.elapsed());
+            acknowledged.into_response()
         }
         Err(problem) => problem.into_response(),
     }
@@ -81,7 +81,7 @@ async fn take(
     metrics: &SourceMetrics,
     headers: &HeaderMap,
     body: Body,
-) -> Result<DeliveryResult, Problem> {
+) -> Result<Acknowledged, Problem> {
     let body = read(app, metrics, headers, body).await?;
     let received = app.handle.clock().now();
     let header = headers
@@ -142,26 +142,43 @@ async fn take(
         .await
         .map_err(|e| busy(metrics, e))?;
     Ok(match receipt {
-        Receipt::Applied(_) | Receipt::Done => DeliveryResult::Applied,
-        Receipt::Parked(_) => DeliveryResult::Parked,
-        Receipt::Ignored(_) | Receipt::Unknown => DeliveryResult::Ignored,
-        Receipt::Duplicate => DeliveryResult::Duplicate,
+        Receipt::Applied(_) | Receipt::Done => Acknowledged::Applied,
+        Receipt::Parked(_) => Acknowledged::Parked,
+        Receipt::Ignored(_) | Receipt::Unknown => Acknowledged::Ignored,
+        Receipt::Duplicate => Acknowledged::Duplicate,
     })
 }
 
-fn acknowledged(told: DeliveryResult) -> Response {
-    let body = match told {
-        DeliveryResult::Applied => r#"{"received":true,"disposition":"applied"}"#,
-        DeliveryResult::Parked => r#"{"received":true,"disposition":"parked"}"#,
-        DeliveryResult::Duplicate => r#"{"received":true,"disposition":"duplicate"}"#,
-        DeliveryResult::Ignored
-        | DeliveryResult::Unsigned
-        | DeliveryResult::Malformed
-        | DeliveryResult::TooLarge
-        | DeliveryResult::TooSlow
-        | DeliveryResult::Busy => r#"{"received":true,"disposition":"ignored"}"#,
-    };
-    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+/// What became of an event that the engine took: the sender gets a 200.
+#[derive(Clone, Copy)]
+enum Acknowledged {
+    Applied,
+    Parked,
+    Ignored,
+    Duplicate,
+}
+
+impl From<Acknowledged> for DeliveryResult {
+    fn from(acknowledged: Acknowledged) -> Self {
+        match acknowledged {
+            Acknowledged::Applied => Self::Applied,
+            Acknowledged::Parked => Self::Parked,
+            Acknowledged::Ignored => Self::Ignored,
+            Acknowledged::Duplicate => Self::Duplicate,
+        }
+    }
+}
+
+impl IntoResponse for Acknowledged {
+    fn into_response(self) -> Response {
+        let body = match self {
+            Self::Applied => r#"{"received":true,"disposition":"applied"}"#,
+            Self::Parked => r#"{"received":true,"disposition":"parked"}"#,
+            Self::Duplicate => r#"{"received":true,"disposition":"duplicate"}"#,
+            Self::Ignored => r#"{"received":true,"disposition":"ignored"}"#,
+        };
+        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+    }
 }
 
 /// A body that is no delivery.

@@ -147,8 +147,8 @@ impl SourceMetrics {
     }
 
     /// Notes how long a receipt took.
-    pub(super) fn acked(&self, told: DeliveryResult, took: std::time::Duration) {
-        self.count(told);
+    pub(super) fn acked(&self, result: DeliveryResult, took: std::time::Duration) {
+        self.count(result);
         self.ack_s.record(took.as_secs_f64());
     }
 

@@ -164,7 +164,7 @@ pub fn router(app: App) -> Router {
         .route("/webhooks/{source}", post(intake::receive))
         .route("/success", get(success::page))
         .route("/success.json", get(success::json))
-        .route("/buy/{plan}", get(buy::buy).head(buy::look))
+        .route("/buy/{plan}", get(buy::buy).head(buy::head))
         .route("/checkout", post(buy::checkout).options(buy::preflight))
         .route("/assets/{name}", get(web::asset))
         .route("/healthz", get(health::healthz))

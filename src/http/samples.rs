@@ -149,7 +149,10 @@ fn purchase(config: &Config, status: PurchaseStatus) -> PurchaseText {
 }
 
 fn downloads(config: &Config) -> Vec<Link> {
-    let of_plan = config.plans.first().and_then(|p| config.looks.get(&p.name));
+    let of_plan = config
+        .plans
+        .first()
+        .and_then(|p| config.display.get(&p.name));
     let own = of_plan.map(|l| l.downloads.clone());
     own.filter(|links| !links.is_empty())
         .unwrap_or_else(|| config.vendor.downloads.clone())

@@ -62,8 +62,8 @@ impl Bells {
         })
     }
 
-    /// Looks when a bell rings next, and mends it where it is later than it should be at an instant.
-    pub(super) async fn look(
+    /// Returns when a bell rings next, and mends it where it is later than it should be at an instant.
+    pub(super) async fn next_ring(
         &mut self,
         job: Job,
         now: Timestamp,

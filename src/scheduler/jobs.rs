@@ -185,7 +185,7 @@ pub async fn backup(
     let stops = stop.clone().drop_guard();
     let (backups, schedule) = (Arc::clone(backups), schedule.clone());
     let made = tokio::task::spawn_blocking(move || {
-        backups.look(&schedule, now);
+        backups.check(&schedule, now);
         if backups.is_due(&schedule, now) {
             backups.by_schedule(&schedule, now, &|_| !stop.is_cancelled());
         }

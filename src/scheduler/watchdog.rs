@@ -11,7 +11,7 @@ use crate::clock::pause;
 use crate::domain::time::{Span, Timestamp};
 
 /// How often it looks, on the monotonic clock.
-const LOOK_EVERY: Span = Span::from_s(2);
+const CHECK_EVERY: Span = Span::from_s(2);
 /// A job that is at work for longer hangs. A backup may take as long as it takes: its age is watched by itself.
 const STUCK_AFTER: Duration = Duration::from_secs(15 * 60);
 
@@ -38,16 +38,21 @@ impl Watchdog {
 
     pub(super) async fn watch(&mut self) {
         loop {
-            pause(LOOK_EVERY).await;
-            self.look(Rhythm::now()).await;
+            pause(CHECK_EVERY).await;
+            self.check(Rhythm::now()).await;
         }
     }
 
-    async fn look(&mut self, now: Timestamp) {
+    async fn check(&mut self, now: Timestamp) {
         let mut mended = Vec::new();
         for (job, wake) in Job::ALL.into_iter().zip(&self.wakes) {
             // One that cannot be asked is judged by its silence.
-            match self.bells.look(job, now).await.unwrap_or(NextRing::Overdue) {
+            match self
+                .bells
+                .next_ring(job, now)
+                .await
+                .unwrap_or(NextRing::Overdue)
+            {
                 NextRing::Ahead => {}
                 NextRing::Mended => {
                     self.runs.expect_anew(job, self.rhythm.next_within(job));
@@ -110,10 +115,10 @@ mod tests {
             // As it was before: rung for by the watchdog only.
             assert!(dog.runs.is_silent(job, Duration::ZERO), "{job:?}");
         }
-        dog.look(Rhythm::now()).await;
+        dog.check(Rhythm::now()).await;
         assert_eq!(silent(&dog), []);
         for job in Job::ALL {
-            let next = dog.bells.look(job, Rhythm::now()).await.unwrap();
+            let next = dog.bells.next_ring(job, Rhythm::now()).await.unwrap();
             assert_eq!(next, NextRing::Ahead, "{job:?} was mended");
         }
         // It is the bell that rings: nobody else does here.
@@ -131,12 +136,12 @@ mod tests {
         dog.end().await;
         let now = Rhythm::now();
         // By the monotonic clock, each is late.
-        dog.look(now).await;
+        dog.check(now).await;
         assert_eq!(silent(&dog), []);
         // Nobody rings any more: by both clocks, each is late.
         let next = Job::ALL.map(|job| dog.rhythm.next(job, now).unwrap());
         let last = next.into_iter().max().unwrap();
-        dog.look(last + SLACK + SLACK).await;
+        dog.check(last + SLACK + SLACK).await;
         assert_eq!(silent(&dog), Job::ALL);
     }
 }

@@ -25,8 +25,8 @@ async fn index(handle: &Handle, stop: &CancellationToken) -> Result<(), RecordEr
     let Ok(all) = all.await else { return Ok(()) };
     for machine in all? {
         // Looked at again, a purchase notes its addresses, and nothing else changes.
-        let looked = handle.submit_waiting(Input::WakeUp { machine });
-        if stop.is_cancelled() || looked.await.is_err() {
+        let woken = handle.submit_waiting(Input::WakeUp { machine });
+        if stop.is_cancelled() || woken.await.is_err() {
             return Ok(());
         }
     }

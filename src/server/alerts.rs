@@ -25,9 +25,9 @@ use crate::engine::record::server::Channel;
 use crate::scheduler::Scheduler;
 use crate::store::Seq;
 
-/// How often it looks.
-const LOOK_EVERY: Span = Span::from_s(2);
-/// Purchases in one look.
+/// How often it scans.
+const CHECK_EVERY: Span = Span::from_s(2);
+/// Purchases in one scan.
 const PURCHASES_MAX: usize = 500;
 /// After a round over all purchases: before the next one where something was written since, and where nothing was.
 const REST_BUSY: Span = Span::from_s(10);
@@ -94,7 +94,7 @@ struct ChannelState {
     rests: Option<(Passed, Span)>,
 }
 
-/// The state of the look.
+/// The state of the scan.
 struct Alerts {
     parts: AlertParts,
     channels: Vec<ChannelState>,
@@ -144,7 +144,7 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
     };
     loop {
         tokio::select! { () = stop.cancelled() => return, () = alerts.tick() => {} }
-        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+        tokio::select! { () = stop.cancelled() => return, () = pause(CHECK_EVERY) => {} }
     }
 }
 
@@ -152,7 +152,7 @@ impl Alerts {
     async fn tick(&mut self) {
         let now = self.parts.handle.clock().now();
         let audited = attention::audited(self.parts.handle.reader());
-        let audited = match self.look(now).and(audited) {
+        let audited = match self.scan(now).and(audited) {
             Ok(audited) => audited,
             Err(error) => {
                 tracing::debug!(%error, "what waits for a person cannot be read");
@@ -186,7 +186,7 @@ impl Alerts {
     }
 
     /// Looks at what could not be read, and at the next purchases where a round is under way or due.
-    fn look(&mut self, now: Timestamp) -> Result<(), RecordError> {
+    fn scan(&mut self, now: Timestamp) -> Result<(), RecordError> {
         let handle = &self.parts.handle;
         let seq = Some(handle.reader().seq()?);
         if self.unread.1 != seq {
@@ -196,8 +196,12 @@ impl Alerts {
             .round_over
             .as_ref()
             .filter(|_| self.cursor.is_at_rest());
-        if let Some((since, looked)) = over {
-            let rest = if seq == *looked { REST_IDLE } else { REST_BUSY };
+        if let Some((since, scanned)) = over {
+            let rest = if seq == *scanned {
+                REST_IDLE
+            } else {
+                REST_BUSY
+            };
             if since.span() < rest {
                 return Ok(());
             }

@@ -11,7 +11,7 @@ use super::other_handler;
 use super::parts::Parts;
 use crate::adopt::table::KeyTable;
 use crate::adopt::{
-    ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, ReportRow, look, settle_strays,
+    ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, ReportRow, examine, settle_strays,
 };
 use crate::config::{Config, Service, Source};
 use crate::domain::adoption::{Asking, Differences};
@@ -72,7 +72,7 @@ impl Auditor {
                 self.keep(&source.name, Differences::default()).await;
                 continue;
             }
-            match self.look(source).await {
+            match self.examine(source).await {
                 Ok(found) => {
                     looked_at.push(source);
                     all.push(found);
@@ -114,7 +114,7 @@ impl Auditor {
         let _ = self.handle.submit_waiting(Input::Keep(record)).await;
     }
 
-    async fn look(&self, source: &Source) -> Result<Found, String> {
+    async fn examine(&self, source: &Source) -> Result<Found, String> {
         let key = source
             .api_key
             .as_ref()
@@ -141,7 +141,7 @@ impl Auditor {
             account: hash(key.reveal()),
             now: self.handle.clock().now(),
         };
-        let mut found = look(&question, &mut KeyTable::default(), &mut |_| {})
+        let mut found = examine(&question, &mut KeyTable::default(), &mut |_| {})
             .await
             .map_err(|e| e.to_string())?;
         found.drop_changed(&question.scope, |id| {

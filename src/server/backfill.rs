@@ -18,7 +18,7 @@ use crate::engine::record::RecordError;
 use crate::engine::record::server;
 
 /// How often it is looked whether a round is due.
-const LOOK_EVERY: Span = Span::from_s(2);
+const CHECK_EVERY: Span = Span::from_s(2);
 /// Between rounds while stops wait for the list to be read to its end, and after a failure.
 const SOON: Span = Span::from_minutes(1);
 /// Requests of one account in one round; the next round goes on at once.
@@ -67,7 +67,7 @@ async fn run(
                 RoundDue::InTime => every,
             };
         }
-        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+        tokio::select! { () = stop.cancelled() => return, () = pause(CHECK_EVERY) => {} }
     }
 }
 

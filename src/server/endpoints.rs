@@ -24,7 +24,7 @@ use crate::engine::record::server::{self, SeenBy, ServerRecord, Trouble};
 use crate::http::signals::{Signals, SourceSignals};
 
 /// How often it is looked whether it is time.
-const LOOK_EVERY: Span = Span::from_s(2);
+const CHECK_EVERY: Span = Span::from_s(2);
 /// How often Stripe is asked.
 const ASK_EVERY: Span = Span::from_hours(1);
 /// And while something is wrong.
@@ -116,7 +116,7 @@ pub(super) async fn run(
             }
             known.keep(&handle, &endpoints).await;
         }
-        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+        tokio::select! { () = stop.cancelled() => return, () = pause(CHECK_EVERY) => {} }
     }
 }
 

@@ -29,7 +29,7 @@ use crate::store::{Batch, Commit};
 /// A heartbeat that is older at the start means an outage; one is kept each minute.
 const AWAY_MAX: Span = Span::from_minutes(10);
 /// How often it is looked whether the clock jumped, and whether the hold can end.
-const LOOK_EVERY: Span = Span::from_s(2);
+const CHECK_EVERY: Span = Span::from_s(2);
 
 /// Keeps the time since the last heartbeat, or since the store's beginning, as one of which the store knows nothing.
 ///
@@ -106,7 +106,7 @@ pub(super) async fn run(
             tracing::info!("time is trusted again: stops that were held go ahead");
             release(&handle).await;
         }
-        tokio::select! { () = stop.cancelled() => return, () = pause(LOOK_EVERY) => {} }
+        tokio::select! { () = stop.cancelled() => return, () = pause(CHECK_EVERY) => {} }
     }
 }
 

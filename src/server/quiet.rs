@@ -21,7 +21,7 @@ use crate::engine::record::server::{self, SeenBy, ServerRecord, Trouble};
 use crate::http::signals::{Signals, SourceSignals};
 
 /// How often the sources are judged.
-const LOOK_EVERY: Span = Span::from_s(2);
+const CHECK_EVERY: Span = Span::from_s(2);
 /// How often every subscription is asked when it must be told of next.
 const FOLD_EVERY: Span = Span::from_hours(1);
 /// How often the rhythm of deliveries is kept.
@@ -100,7 +100,7 @@ pub(super) async fn run(
             noted = Some(handle.clock().measure());
         }
         keep_failing(&handle, &signals, &mut kept_failing).await;
-        tokio::select! { () = stop.cancelled() => break, () = pause(LOOK_EVERY) => {} }
+        tokio::select! { () = stop.cancelled() => break, () = pause(CHECK_EVERY) => {} }
     }
     // What was reported meanwhile must not be over at the next start.
     keep_failing(&handle, &signals, &mut kept_failing).await;

@@ -75,7 +75,7 @@ pub fn source_rules(
         },
         connect: s.connect == crate::config::Connect::Accept,
         abilities: Abilities {
-            looks_up: s.api_key.is_some(),
+            can_query: s.api_key.is_some(),
             ..abilities(config.licenses_of(&s.name), config.mail_of(&s.name))
         },
         service: config.licenses_of(&s.name).service.as_str(),

@@ -122,7 +122,7 @@ fn words(work: Work, waits: impl Iterator<Item = Waits>) -> Option<String> {
     let (one, many) = match work {
         Work::Licenses => ("action", "actions"),
         Work::Mail => ("mail", "mails"),
-        Work::LookUps => ("look-up", "look-ups"),
+        Work::Queries => ("look-up", "look-ups"),
     };
     let since = waits
         .oldest
@@ -140,7 +140,7 @@ const fn called(service: &ServiceHealth) -> &'static str {
     match service.work {
         Work::Licenses => "the license service",
         Work::Mail => "the mail server",
-        Work::LookUps => "Stripe's API",
+        Work::Queries => "Stripe's API",
     }
 }
 

@@ -47,7 +47,7 @@ pub struct Ignored {
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
 }
 

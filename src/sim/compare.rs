@@ -68,7 +68,7 @@ impl Happens {
 pub struct Happening {
     /// The license's number.
     pub seat: u32,
-    /// What.
+    /// The effect that differs.
     pub what: Happens,
     /// When, under each; null: not at all.
     #[serde(flatten)]

@@ -16,7 +16,7 @@ use crate::engine::input::Input;
 pub struct Line {
     /// When it reached us.
     pub received: Timestamp,
-    /// What.
+    /// The input of the engine.
     pub input: Input,
 }
 

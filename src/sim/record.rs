@@ -12,7 +12,7 @@ use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 
-/// An event, or what a look-up answered, with its body as it came but for the blanks between its values. Nothing where the
+/// An event, or what a query answered, with its body as it came but for the blanks between its values. Nothing where the
 /// body is no JSON.
 #[must_use]
 pub fn received(scope: &Scope, kind: &str, at: Timestamp, body: &[u8]) -> Option<String> {
@@ -33,9 +33,9 @@ pub fn received(scope: &Scope, kind: &str, at: Timestamp, body: &[u8]) -> Option
     })
 }
 
-/// What is known of a machine without an event: a person's word, or what a look-up said. Nothing for events.
+/// What is known of a machine without an event: a person's word, or what a query said. Nothing for events.
 #[must_use]
-pub fn said(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
+pub fn without_event(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
     if let FactBody::Decision(decision) = &fact.body {
         return Some(decided(source, machine, fact, decision));
     }
@@ -82,7 +82,7 @@ fn decided(source: &str, machine: &MachineId, fact: &Fact, decision: &Decision) 
     json!({ "received_at": fact.received, "source": source, "decision": line }).to_string()
 }
 
-/// What is known of a customer, as a look-up would have said it.
+/// What is known of a customer, as a query would have said it.
 #[must_use]
 pub fn customer(scope: &Scope, customer: &Customer) -> Option<String> {
     let locales: Vec<&String> = customer.locale.iter().collect();

@@ -43,7 +43,7 @@ const HANGS_PERCENT: u32 = 2;
 /// What goes wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fault {
-    /// Nothing.
+    /// It answers as it should.
     None,
     /// It says that it is busy; nothing happened.
     Busy,
@@ -89,10 +89,10 @@ impl SimulatedLicenses {
 
     /// Carries an action out, or looks for what it may have done.
     pub fn carry_out(&mut self, action: &Action, now: Timestamp) -> Outcome {
-        if let (Act::Create(_) | Act::Recover(_), CreatePhase::Look { .. }) =
+        if let (Act::Create(_) | Act::Recover(_), CreatePhase::Recover { .. }) =
             (&action.act, action.phase)
         {
-            return self.look(action, now);
+            return self.recover(action, now);
         }
         match self.fault(action) {
             Fault::None => self.act(action, now),
@@ -112,7 +112,7 @@ impl SimulatedLicenses {
         }
     }
 
-    fn look(&self, action: &Action, now: Timestamp) -> Outcome {
+    fn recover(&self, action: &Action, now: Timestamp) -> Outcome {
         match self
             .all
             .values()
@@ -121,7 +121,7 @@ impl SimulatedLicenses {
             Some(license) => {
                 // What our own lost attempt made is ours; only what others made before us is adopted.
                 let made_by_others =
-                    matches!(action.phase, CreatePhase::Look { any_age: true, .. });
+                    matches!(action.phase, CreatePhase::Recover { any_age: true, .. });
                 Outcome::Done(Confirmed {
                     adopted: made_by_others,
                     ..license.confirmed()

@@ -35,10 +35,10 @@ pub enum SimulationError {
     Record(#[from] RecordError),
     #[error(transparent)]
     Commit(#[from] CommitError),
-    /// A line.
+    /// A kept line of the history is damaged.
     #[error("a line that was kept cannot be read again: {0}")]
     Unpacked(String),
-    /// No end.
+    /// Virtual time stands still: something is due again and again at one instant.
     #[error("at {at} something keeps coming due without time passing ({machine})")]
     Endless {
         /// The instant.
@@ -217,7 +217,7 @@ impl Simulation {
         let input = match item {
             Item::Wake => Input::WakeUp { machine: id },
             // What Stripe would have been asked stands in the history.
-            Item::LookUp(action) => {
+            Item::Query(action) => {
                 let outcome = Outcome::Refused {
                     why: "not asked in a replay".to_owned(),
                     scope: RefusalScope::Action,
@@ -231,7 +231,7 @@ impl Simulation {
             }
             Item::Create(action)
             | Item::CreateAgain(action)
-            | Item::Look(action)
+            | Item::Recover(action)
             | Item::Action(action)
             | Item::ActionAgain(action) => {
                 let machine = self.machines.get(&id);
@@ -284,7 +284,7 @@ impl Simulation {
     fn submit(&mut self, input: &Input) -> Result<Receipt, SimulationError> {
         let base = self.store.clone();
         let mut working = Working::with_machines(&base, &mut self.machines);
-        let now = TxContext {
+        let context = TxContext {
             rules: &self.rules,
             at: self.now,
             jitter: 500,
@@ -293,7 +293,7 @@ impl Simulation {
             standing: &StandingOrders::default(),
             live_licenses: 0,
         };
-        let receipt = Transaction::new(&mut working, now).input(input)?;
+        let receipt = Transaction::new(&mut working, context).input(input)?;
         let writes = working.into_writes();
         self.commit(writes)?;
         Ok(receipt)

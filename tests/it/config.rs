@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use keyward::config::{Config, Env, Look, Mistakes, TEMPLATE, Warning, markdown, render};
+use keyward::config::{Config, Env, Mistakes, RenderStyle, TEMPLATE, Warning, markdown, render};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -75,7 +75,7 @@ fn what_is_unwise_is_told_and_stops_nothing() {
     each("unwise", |text| {
         let (_, warnings) = read(text).unwrap_or_else(|e| panic!("{e}"));
         assert!(!warnings.is_empty(), "nothing is said about:\n{text}");
-        render(&warnings, Look::Plain)
+        render(&warnings, RenderStyle::Plain)
     });
 }
 
@@ -83,7 +83,7 @@ fn what_is_unwise_is_told_and_stops_nothing() {
 fn valid_files_become_configs_without_a_word() {
     each("valid", |text| {
         let (config, warnings) = read(text).unwrap_or_else(|e| panic!("{e}"));
-        assert_eq!(render(&warnings, Look::Plain), "");
+        assert_eq!(render(&warnings, RenderStyle::Plain), "");
         format!("{config:#?}")
     });
 }
@@ -91,7 +91,7 @@ fn valid_files_become_configs_without_a_word() {
 #[test]
 fn the_file_that_init_writes_is_valid() {
     let (config, warnings) = read(TEMPLATE).unwrap_or_else(|e| panic!("{e}"));
-    assert_eq!(render(&warnings, Look::Plain), "");
+    assert_eq!(render(&warnings, RenderStyle::Plain), "");
     assert_eq!(config.data_dir, Path::new("shop/keyward-data"));
 }
 
@@ -183,8 +183,8 @@ fn no_text_makes_it_fall_over() {
             format!("{}[[{rest}", &whole[..at]),
         ] {
             match read(&text) {
-                Ok((_, warnings)) => drop(render(&warnings, Look::Colour)),
-                Err(mistakes) => drop(mistakes.render(Look::Plain)),
+                Ok((_, warnings)) => drop(render(&warnings, RenderStyle::Colour)),
+                Err(mistakes) => drop(mistakes.render(RenderStyle::Plain)),
             }
         }
         at += 7;

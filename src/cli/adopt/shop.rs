@@ -7,7 +7,7 @@ use super::{AuditArgs, ReadArgs};
 use crate::admin::{AdoptionQuery, Failure, Request, Response, unpacked};
 use crate::adopt::table::KeyTable;
 use crate::adopt::{
-    ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, ReadSoFar, look, settle_strays,
+    ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, ReadSoFar, examine, settle_strays,
 };
 use crate::cli::ask::{Conversation, load};
 use crate::cli::history_pages::{converse, revisions};
@@ -288,7 +288,7 @@ fn run(question: &Question<'_>, table: &mut KeyTable) -> Result<Found, Failure> 
         ));
         bar.tick();
     };
-    let found = runtime.block_on(look(question, table, &mut watch));
+    let found = runtime.block_on(examine(question, table, &mut watch));
     bar.finish_and_clear();
     let found = found.map_err(|error| failure(error, question.progress.is_some()))?;
     let (stripe, licenses) = found.calls;

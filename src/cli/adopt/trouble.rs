@@ -1,7 +1,7 @@
 //! Why a look at a shop stands still or broke off, and what to do about it.
 
 use crate::admin::Failure;
-use crate::adopt::{CrawlError, Found, LookError, ReadError, Trouble};
+use crate::adopt::{CrawlError, ExamineError, Found, ReadError, Trouble};
 use crate::cli::report;
 use crate::config::Source;
 use crate::domain::adoption::Asking;
@@ -18,27 +18,27 @@ pub(super) fn stands_still(trouble: &Trouble) -> String {
 }
 
 /// With what to do about it. `keeps`: whether what was read is kept for the next run.
-pub(super) fn failure(error: LookError, keeps: bool) -> Failure {
+pub(super) fn failure(error: ExamineError, keeps: bool) -> Failure {
     let hint = match &error {
-        LookError::Stripe(ReadError::Refused {
+        ExamineError::Stripe(ReadError::Refused {
             knows_key: false, ..
         }) => "copy the key again, whole, and of the account and mode that is meant".to_owned(),
-        LookError::Stripe(ReadError::Refused { permission, .. }) => {
+        ExamineError::Stripe(ReadError::Refused { permission, .. }) => {
             format!("the key must be allowed to read {permission}")
         }
-        LookError::Licenses(CrawlError::Refused { .. }) => {
+        ExamineError::Licenses(CrawlError::Refused { .. }) => {
             "is the API key whole, of the application's account, and may it read licenses? Is the application's id the one that is meant?".to_owned()
         }
-        LookError::Stripe(ReadError::Progress(_)) | LookError::Licenses(CrawlError::Progress(_)) => {
+        ExamineError::Stripe(ReadError::Progress(_)) | ExamineError::Licenses(CrawlError::Progress(_)) => {
             "is there room in the data directory, and may this user write there?".to_owned()
         }
-        LookError::Stripe(ReadError::NoList(_)) | LookError::Licenses(CrawlError::Endless) => {
+        ExamineError::Stripe(ReadError::NoList(_)) | ExamineError::Licenses(CrawlError::Endless) => {
             "is the address of its API the right one?".to_owned()
         }
-        LookError::Stripe(_) | LookError::Licenses(_) if keeps => {
+        ExamineError::Stripe(_) | ExamineError::Licenses(_) if keeps => {
             "start it again: what was read is kept, and it goes on there".to_owned()
         }
-        LookError::Stripe(_) | LookError::Licenses(_) => {
+        ExamineError::Stripe(_) | ExamineError::Licenses(_) => {
             "start it again later: nothing was kept, and it begins anew".to_owned()
         }
     };

@@ -20,7 +20,7 @@ const SILENCE_OF_OURS: u32 = 10;
 const PIECES_MAX: usize = 4;
 const PIECE_LEN: usize = 64 * 1024;
 /// Nobody tells when a process has ended: it is looked at so often.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+const CHECK_EVERY: Duration = Duration::from_millis(20);
 
 /// What came of a history in one binary.
 #[derive(Debug, Deserialize)]
@@ -97,7 +97,7 @@ fn ended(child: &mut Child, patience: Option<Duration>) -> io::Result<Option<Exi
         if ended.is_some() || waited.elapsed() > patience {
             return Ok(ended);
         }
-        std::thread::park_timeout(LOOK_EVERY);
+        std::thread::park_timeout(CHECK_EVERY);
     }
 }
 

@@ -81,7 +81,7 @@ pub(super) fn config<'a>(reader: &'a TreeReader<'a>, file: &'a DeTable<'a>) -> C
         portal: Portal::default(),
         vendor: vendor::vendor(&root),
         success: vendor::success(&root),
-        looks: vendor::looks(&root),
+        display: vendor::display(&root),
     };
     let Config {
         vendor,

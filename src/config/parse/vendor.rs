@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::keys::{PLAN, SUCCESS, VENDOR};
 use super::super::tree::{Table, Value};
-use super::super::types::{Color, Link, PlanLook, SuccessPage, Vendor};
+use super::super::types::{Color, Link, PlanDisplay, SuccessPage, Vendor};
 use crate::domain::id::PlanName;
 use crate::domain::time::Span;
 use toml::de::DeValue;
@@ -46,14 +46,14 @@ pub(super) fn success(root: &Table<'_>) -> SuccessPage {
 }
 
 /// What customers see of each plan.
-pub(super) fn looks(root: &Table<'_>) -> BTreeMap<PlanName, PlanLook> {
-    let look = |t: &Table<'_>| PlanLook {
+pub(super) fn display(root: &Table<'_>) -> BTreeMap<PlanName, PlanDisplay> {
+    let display = |t: &Table<'_>| PlanDisplay {
         title: label(t, "title"),
         downloads: links(t, "downloads"),
     };
     root.tables("plan", &PLAN)
         .iter()
-        .filter_map(|t| Some((PlanName::new(t.text("name")?), look(t))))
+        .filter_map(|t| Some((PlanName::new(t.text("name")?), display(t))))
         .collect()
 }
 

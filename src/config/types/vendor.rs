@@ -45,7 +45,7 @@ impl Mail {
 
 /// What customers see of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlanLook {
+pub struct PlanDisplay {
     /// What they call it; `None`: by its name.
     pub title: Option<String>,
     /// Where its software is downloaded; empty: as `[vendor]` says.

@@ -18,7 +18,7 @@ pub enum Act {
     /// Set the end, later or earlier; `None`: for life.
     #[n(1)]
     SetExpiry {
-        /// Whose.
+        /// The license.
         #[n(0)]
         key: LicenseKey,
         /// The end.
@@ -28,14 +28,14 @@ pub enum Act {
     /// Stop it, so that it can come back.
     #[n(2)]
     Suspend {
-        /// Whose.
+        /// The license.
         #[n(0)]
         key: LicenseKey,
     },
     /// Make it work again, until an end.
     #[n(3)]
     Reinstate {
-        /// Whose.
+        /// The license.
         #[n(0)]
         key: LicenseKey,
         /// The end; `None`: for life.
@@ -45,14 +45,14 @@ pub enum Act {
     /// End it.
     #[n(4)]
     Revoke {
-        /// Whose.
+        /// The license.
         #[n(0)]
         key: LicenseKey,
     },
     /// Set the devices.
     #[n(5)]
     SetDevices {
-        /// Whose.
+        /// The license.
         #[n(0)]
         key: LicenseKey,
         /// How many.
@@ -62,7 +62,7 @@ pub enum Act {
     /// Forget the devices that are bound to it, once for each decision.
     #[n(6)]
     ResetDevices {
-        /// Whose.
+        /// The license.
         #[n(0)]
         key: LicenseKey,
         /// The decision that asks for it.
@@ -75,7 +75,7 @@ pub enum Act {
     /// Read it once more: a request of unknown outcome may have landed late.
     #[n(7)]
     Read {
-        /// Whose.
+        /// The license.
         #[n(0)]
         key: LicenseKey,
     },

@@ -39,7 +39,7 @@ pub struct Attempt {
     /// When its answer was heard.
     #[n(1)]
     pub answered: Timestamp,
-    /// How.
+    /// How it ended.
     #[n(2)]
     pub answer: Answer,
     /// What was said; `None`: nothing, or the same as of the attempt before.

@@ -12,7 +12,7 @@ pub enum CreatePhase {
     Ready,
     /// It may have acted: look for its label first. `absent` counts complete sweeps that did not find it.
     #[n(1)]
-    Look {
+    Recover {
         /// When the attempt ended; a sweep counts only if it began later.
         #[n(0)]
         since: Timestamp,
@@ -26,10 +26,10 @@ pub enum CreatePhase {
 }
 
 impl CreatePhase {
-    /// A look for what others may have made, at any time before: the one complete sweep that begins after `since` tells.
+    /// A recovery of what others may have made, at any time before: the one complete sweep that begins after `since` tells.
     #[must_use]
-    pub const fn look_for_others(since: Timestamp) -> Self {
-        Self::Look {
+    pub const fn recover_any_age(since: Timestamp) -> Self {
+        Self::Recover {
             since,
             absent: 1,
             any_age: true,

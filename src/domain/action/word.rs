@@ -16,9 +16,9 @@ sentences!(Word);
 pub struct Word {
     /// What they said.
     pub what: WordKind,
-    /// Who.
+    /// The person or program that ordered it.
     pub by: String,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
     /// When; absent where that was not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -38,7 +38,7 @@ pub struct AuditNote {
     /// Who, and why it is left.
     #[n(0)]
     pub by: Dismissal,
-    /// When.
+    /// The instant.
     #[n(1)]
     pub at: Timestamp,
     /// The code of what was found.

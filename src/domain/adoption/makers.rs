@@ -91,7 +91,7 @@ impl Made {
 fn is_under_way(create: &Action) -> bool {
     let sends = match create.phase {
         CreatePhase::Ready => true,
-        CreatePhase::Look { any_age, .. } => !any_age,
+        CreatePhase::Recover { any_age, .. } => !any_age,
     };
     create.outcome == ActionOutcome::Pending && sends
 }
@@ -196,7 +196,7 @@ mod tests {
             answer: Answer::Unknown,
             said: None,
         };
-        let look = |any_age| CreatePhase::Look {
+        let look = |any_age| CreatePhase::Recover {
             since: s(10_000),
             absent: 0,
             any_age,

@@ -17,17 +17,23 @@ use crate::domain::reconcile::Difference;
 pub fn leave_margins(
     machine: &Machine,
     due: &Entitlement,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
     wanted: &mut Vec<Difference>,
 ) {
     let adopted = is_only_adopted(machine);
-    let observes = |seat: &SeatDue| world.brakes.standing.observes(seat.plan.as_ref()).is_some();
+    let observes = |seat: &SeatDue| {
+        context
+            .brakes
+            .standing
+            .observes(seat.plan.as_ref())
+            .is_some()
+    };
     if !adopted && !due.seats.iter().any(observes) {
         return;
     }
     let lasts = |number: u32| {
         let found = of_paid(machine, due, number);
-        found.is_some_and(|(seat, grant)| (adopted || observes(seat)) && grant.live_at(world.now))
+        found.is_some_and(|(seat, grant)| (adopted || observes(seat)) && grant.live_at(context.now))
     };
     wanted.retain(|d| {
         let lengthens = matches!(d.act, Act::SetExpiry { .. }) && !d.takes;

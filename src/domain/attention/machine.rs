@@ -1,7 +1,7 @@
 //! What of one purchase waits for a person.
 
 use super::sold::prices;
-use super::{ActionAttention, Attention, Concern, KEY_WITHIN};
+use super::{ActionAttention, Attention, Concern};
 use crate::domain::action::{Act, Action, ActionOutcome, Question, RefusalScope};
 use crate::domain::adoption::may_have_key;
 use crate::domain::fact::{Fact, FactBody, SubscriptionStatus};
@@ -93,7 +93,7 @@ fn action(machine: &Machine, action: &Action, now: Timestamp) -> Option<Attentio
             },
         },
         ActionOutcome::Pending if brings_key(machine, &action.act) => {
-            let is_late = now - action.at >= KEY_WITHIN || lacks_access;
+            let is_late = action.is_late(now) || lacks_access;
             if machine.held.is_some() || !is_late {
                 return None;
             }
@@ -191,7 +191,7 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
             grant(*number).is_none_or(settled)
         }
         Finding::NothingToHandOut => !machine.grants.is_empty(),
-        Finding::LateForUnknown => !is_late(machine),
+        Finding::LateForUnknown => !is_past_due(machine),
         Finding::UnitsUnknown => {
             let mut facts = machine.facts.iter();
             facts.any(|f| matches!(f.body, FactBody::LineItems(_)))
@@ -224,8 +224,8 @@ fn is_over(machine: &Machine, finding: &Finding) -> bool {
     }
 }
 
-/// Whether the newest snapshot of a subscription calls it late.
-fn is_late(machine: &Machine) -> bool {
+/// Whether the newest snapshot of a subscription says that its payment is overdue.
+fn is_past_due(machine: &Machine) -> bool {
     let shown = |f: &Fact| Some((f.at, f.subscription()?.status));
     let newest = machine
         .facts

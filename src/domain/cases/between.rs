@@ -204,7 +204,7 @@ fn of_two_creates_that_may_have_been_made_both_are_looked_for() {
     );
     let (second, look) = (
         &machine.actions[1],
-        CreatePhase::Look {
+        CreatePhase::Recover {
             since: day(1.0),
             absent: 0,
             any_age: false,

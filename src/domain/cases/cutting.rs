@@ -77,7 +77,7 @@ impl Case {
                 };
                 (
                     day(*at),
-                    with(body.clone(), |i| i.event = InvoiceEvent::LookedUp),
+                    with(body.clone(), |i| i.event = InvoiceEvent::Queried),
                 )
             }
             Question::LineItems(_) | Question::Customer(_) => match &self.stripe.sold {

@@ -168,7 +168,7 @@ pub(super) fn bill(line_id: &str, price: &str) -> FactBody {
     })
 }
 
-/// What a look-up said of the purchase's session: lines with id, price and quantity.
+/// What a query said of the purchase's session: lines with id, price and quantity.
 pub(super) fn sold(lines: &[(&str, &str, u32)]) -> FactBody {
     let bought = |(id, price, quantity): &(&str, &str, u32)| Bought {
         line: Some((*id).to_owned()),

@@ -200,7 +200,7 @@ fn a_license_made_before_is_adopted() {
         .is("active: live 33")
         .acts("create extend")
         .mails("");
-    // Where there is none, it is made after one complete look.
+    // Where there is none, it is made after one complete recovery.
     let mut none = Case::subscription(|_| {});
     none.since = Some(day(10.0));
     none.told_late(

@@ -38,8 +38,8 @@ impl Case {
             at: self.now,
         };
         self.standing.add(order);
-        self.in_world(|machine, world| {
-            reconcile(machine, world);
+        self.in_context(|machine, context| {
+            reconcile(machine, context);
         });
     }
 
@@ -118,7 +118,7 @@ fn what_is_observed_is_held_and_others_licenses_are_taken_over() {
     assert_eq!(case.machine.licenses_created(), 0);
 }
 
-/// Whoever bought under observation and got nothing from anybody gets a key when the shop goes live, after a look.
+/// Whoever bought under observation and got nothing from anybody gets a key when the shop goes live, after a recovery.
 #[test]
 fn what_nobody_made_is_made_when_it_goes_live() {
     let mut case = observed();
@@ -174,7 +174,7 @@ fn another_plan_is_live() {
         .mails("license_issued 0");
 }
 
-/// Nothing goes to a paused service, not even a look; then it goes on where it was.
+/// Nothing goes to a paused service, not even a recovery; then it goes on where it was.
 #[test]
 fn a_paused_service_is_not_asked() {
     let mut case = Case::subscription(|_| {});
@@ -348,7 +348,7 @@ fn a_create_that_is_approved_while_it_is_observed_is_looked_for_first() {
     }
 }
 
-/// A look that began before the shop went live may have missed what the old handler made until then.
+/// A recovery that began before the shop went live may have missed what the old handler made until then.
 #[test]
 fn a_look_from_before_going_live_does_not_count() {
     let mut case = observed();
@@ -357,7 +357,7 @@ fn a_look_from_before_going_live_does_not_count() {
     case.ordered(3.0, live());
     let create = case.machine.actions.iter().find(|a| a.act.creates());
     let phase = create.map(|a| a.phase);
-    let anew = CreatePhase::Look {
+    let anew = CreatePhase::Recover {
         since: day(3.0),
         absent: 1,
         any_age: true,

@@ -18,12 +18,12 @@ mod holding;
 mod items;
 mod keys;
 mod kinds;
-mod looking;
 mod money;
 mod moving;
 mod notices;
 mod overrides;
 mod paying;
+mod recovering;
 mod restored;
 mod returned;
 mod services;
@@ -93,7 +93,7 @@ pub(super) struct Case {
     takes_no_end: bool,
     /// Whether the service refuses to bring a revoked license back.
     keeps_revoked: bool,
-    /// The license that a look finds, made before this store began.
+    /// The license that a recovery finds, made before this store began.
     there: Option<(GrantStatus, Option<Timestamp>, Devices)>,
     /// What Stripe says when it is asked.
     stripe: cutting::Stripe,
@@ -282,7 +282,7 @@ impl Case {
         OwnedContext {
             revisions: self.rules(),
             abilities: Abilities {
-                looks_up: self.stripe.has_key(),
+                can_query: self.stripe.has_key(),
                 revoke_reversible: !self.revokes_for_good,
                 ..Abilities::simulated()
             },
@@ -295,7 +295,7 @@ impl Case {
     }
 
     /// Changes the machine as it is, and carries nothing out.
-    fn in_world(&mut self, change: impl FnOnce(&mut Machine, &DecisionContext<'_>)) {
+    fn in_context(&mut self, change: impl FnOnce(&mut Machine, &DecisionContext<'_>)) {
         let context = self.context();
         change(&mut self.machine, &context.at(self.now));
     }
@@ -303,8 +303,8 @@ impl Case {
     fn reconcile(&mut self) {
         let context = self.context();
         for _ in 0..1000 {
-            let world = context.at(self.now);
-            reconcile(&mut self.machine, &world);
+            let context = context.at(self.now);
+            reconcile(&mut self.machine, &context);
             assert_eq!(self.machine.check(), Ok(()));
             let due = self
                 .machine
@@ -313,7 +313,7 @@ impl Case {
                 .find(|a| a.outcome == ActionOutcome::Pending && a.due <= self.now);
             if let Some(action) = due.cloned() {
                 let came = self.came_of(&action);
-                outcome(&mut self.machine, action.id, &came, self.now, &world);
+                outcome(&mut self.machine, action.id, &came, self.now, &context);
                 continue;
             }
             let notice = self
@@ -324,7 +324,7 @@ impl Case {
             let Some(notice) = notice.cloned() else {
                 return;
             };
-            let folded = self.machine.folded(world.revisions, self.now);
+            let folded = self.machine.folded(context.revisions, self.now);
             let to = recipient(&notice, &folded, None).unwrap();
             let answer = if self.refuses.contains(&to.as_str()) {
                 let why = "no such user".to_owned();
@@ -332,7 +332,7 @@ impl Case {
             } else {
                 Mailed::Sent { to }
             };
-            mailed(&mut self.machine, notice.id, &answer, &world);
+            mailed(&mut self.machine, notice.id, &answer, &context);
         }
         panic!("it never settles");
     }

@@ -8,8 +8,8 @@ impl Case {
         if let Some(question) = action.act.question() {
             return self.asked(question);
         }
-        if matches!(action.phase, CreatePhase::Look { .. }) {
-            return self.looked(action);
+        if matches!(action.phase, CreatePhase::Recover { .. }) {
+            return self.recovered(action);
         }
         let ready = self
             .ready
@@ -33,7 +33,7 @@ impl Case {
         self.takes_no_end && act.sets_end().is_some() || self.keeps_revoked && reinstates
     }
 
-    fn looked(&self, action: &Action) -> Outcome {
+    fn recovered(&self, action: &Action) -> Outcome {
         let Some((status, expires_at, devices)) = self.there else {
             return Outcome::Absent { began: self.now };
         };

@@ -11,18 +11,18 @@ pub(super) fn absent(
     machine: &mut Machine,
     index: usize,
     began: Timestamp,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) {
-    let sweeps = world.abilities.lookup_after.len().max(1);
+    let sweeps = context.abilities.lookup_after.len().max(1);
     let action = &mut machine.actions[index];
-    if let CreatePhase::Look { since, .. } = &mut action.phase
-        && *since > world.now
+    if let CreatePhase::Recover { since, .. } = &mut action.phase
+        && *since > context.now
     {
         // A clock that was ahead dated it and is right again. No sweep would count until then: the next one does.
-        (*since, action.due) = (world.now, world.now);
+        (*since, action.due) = (context.now, context.now);
         return;
     }
-    if let CreatePhase::Look {
+    if let CreatePhase::Recover {
         since,
         absent,
         any_age,
@@ -32,27 +32,27 @@ pub(super) fn absent(
         let absent = absent + 1;
         let enough = usize::try_from(absent).unwrap_or(usize::MAX) >= sweeps;
         if enough && matches!(action.act, Act::Recover(_)) {
-            finish(machine, index, ActionOutcome::Done, None, world.now);
+            finish(machine, index, ActionOutcome::Done, None, context.now);
             machine.actions[index].missing = Some(Missing::NoneThere);
         } else if enough {
             // What was looked for is not looked for again.
             action.phase = CreatePhase::Ready;
-            action.missed_at = Some(world.now);
-            action.make_due(world.now);
+            action.missed_at = Some(context.now);
+            action.make_due(context.now);
             action.missing = Some(Missing::NotMade);
         } else {
-            let wait = world
+            let wait = context
                 .abilities
                 .lookup_after
                 .get(absent as usize)
                 .copied()
                 .unwrap_or(Span::from_s(15));
-            action.phase = CreatePhase::Look {
+            action.phase = CreatePhase::Recover {
                 since,
                 absent,
                 any_age,
             };
-            action.due = world.now + wait;
+            action.due = context.now + wait;
         }
     }
 }

@@ -16,14 +16,14 @@ pub(super) fn notices(
     calls: &[DueNotice],
     folded: &Folded,
     (silent, due): (Option<Skipped>, &Entitlement),
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) {
-    let on_record = world
+    let on_record = context
         .customer
         .filter(|c| !c.deleted)
         .and_then(|c| c.email.as_deref());
-    send_again(machine, calls, world.now);
-    find_recipients(machine, folded, on_record, world.now);
+    send_again(machine, calls, context.now);
+    find_recipients(machine, folded, on_record, context.now);
     for notice in machine.notices.iter_mut().filter(|n| n.status.is_open()) {
         let call = calls.iter().find(|c| c.is(notice));
         let carries_keys = notice.kind == NoticeKind::LicenseIssued;
@@ -37,21 +37,21 @@ pub(super) fn notices(
         };
         if let Some(why) = skip {
             (notice.status, notice.at, notice.skipped) =
-                (NoticeStatus::Skipped, world.now, Some(why));
+                (NoticeStatus::Skipped, context.now, Some(why));
             continue;
         }
-        match (notice.status, call.is_some_and(|c| waits(c, world))) {
+        match (notice.status, call.is_some_and(|c| waits(c, context))) {
             (NoticeStatus::Pending, true) => notice.status = NoticeStatus::Waiting,
             (NoticeStatus::Waiting, false) => {
-                (notice.status, notice.due) = (NoticeStatus::Pending, world.now);
+                (notice.status, notice.due) = (NoticeStatus::Pending, context.now);
             }
             _ => {}
         }
     }
     for call in calls {
-        let passed = is_past(due, call, world);
+        let passed = is_past(due, call, context);
         // What is passed over is noted at once: nothing announces it.
-        let waits_still = call.due > world.now && passed.is_none();
+        let waits_still = call.due > context.now && passed.is_none();
         if waits_still || machine.notices.iter().any(|n| call.is(n)) {
             continue;
         }
@@ -66,9 +66,9 @@ pub(super) fn notices(
             .or(passed);
         let status = match (skip, &to) {
             (Some(_), _) => NoticeStatus::Skipped,
-            (None, _) if !world.abilities.sends_mail => NoticeStatus::Skipped,
+            (None, _) if !context.abilities.sends_mail => NoticeStatus::Skipped,
             (None, None) => NoticeStatus::NoAddress,
-            (None, Some(_)) if waits(call, world) => NoticeStatus::Waiting,
+            (None, Some(_)) if waits(call, context) => NoticeStatus::Waiting,
             (None, Some(_)) => NoticeStatus::Pending,
         };
         machine.notices.push(Notice {
@@ -77,20 +77,20 @@ pub(super) fn notices(
             about: call.about.clone(),
             part: call.part,
             status,
-            at: world.now,
+            at: context.now,
             to: call.to.clone(),
             seats: call.seats.clone(),
             attempts: 0,
-            due: world.now,
+            due: context.now,
             error: None,
-            skipped: skip.or((!world.abilities.sends_mail).then_some(Skipped::MailOff)),
+            skipped: skip.or((!context.abilities.sends_mail).then_some(Skipped::MailOff)),
         });
     }
 }
 
 /// Whether a mail waits: for the end that it speaks of, or, where it says what time alone brings, for time that can be trusted.
 /// A license carries its own end: by a clock that is ahead it has passed, and there is no stop that could be held.
-fn waits(call: &DueNotice, world: &DecisionContext<'_>) -> bool {
+fn waits(call: &DueNotice, context: &DecisionContext<'_>) -> bool {
     let by_time = match call.kind {
         NoticeKind::Suspended
         | NoticeKind::Ended
@@ -108,7 +108,7 @@ fn waits(call: &DueNotice, world: &DecisionContext<'_>) -> bool {
         | NoticeKind::Shortened
         | NoticeKind::TimeRestored => false,
     };
-    call.waits || by_time && world.stops_held.is_some()
+    call.waits || by_time && context.stops_held.is_some()
 }
 
 /// Makes due what had nobody to go to and has now.
@@ -209,7 +209,7 @@ pub enum Mailed {
 }
 
 /// Takes in what came of a notice.
-pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &DecisionContext<'_>) {
+pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, context: &DecisionContext<'_>) {
     let Some(notice) = machine
         .notices
         .iter_mut()
@@ -222,15 +222,15 @@ pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &DecisionC
     match mailed {
         Mailed::Sent { to } => {
             (notice.status, notice.at, notice.to, notice.error) =
-                (NoticeStatus::Sent, world.now, Some(to.clone()), None);
+                (NoticeStatus::Sent, context.now, Some(to.clone()), None);
         }
         Mailed::Again { why } => {
             notice.error = Some(why.clone());
-            notice.due = next_try(world.now, notice.attempts, world.jitter, None);
+            notice.due = next_try(context.now, notice.attempts, context.jitter, None);
         }
         Mailed::Undeliverable { why } => {
             (notice.status, notice.at, notice.error) =
-                (NoticeStatus::Undeliverable, world.now, Some(why.clone()));
+                (NoticeStatus::Undeliverable, context.now, Some(why.clone()));
         }
     }
 }

@@ -24,16 +24,16 @@ pub fn outcome(
     id: u32,
     outcome: &Outcome,
     sent: Timestamp,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) {
     let Some(index) = machine.actions.iter().position(|a| a.id == id) else {
         return;
     };
     let action = machine.actions[index].clone();
-    // What a look finds that is not wanted any more is looked for anew where it is: meanwhile another one may have been made
+    // What a recovery finds that is not wanted any more is looked for anew where it is: meanwhile another one may have been made
     // here, and its label fits, too.
-    let is_look = matches!(action.act, Act::Recover(_));
-    let counts = matches!(outcome, Outcome::Done(_) | Outcome::Gone) && !is_look;
+    let is_recovery = matches!(action.act, Act::Recover(_));
+    let counts = matches!(outcome, Outcome::Done(_) | Outcome::Gone) && !is_recovery;
     if !action.is_open() && !counts {
         return;
     }
@@ -44,32 +44,32 @@ pub fn outcome(
     let is_undone =
         matches!(outcome, Outcome::Done(is) if action.is_open() && !shows(&action.act, is));
     let came = if is_undone { &undone } else { outcome };
-    machine.actions[index].note_attempt(came, sent, world.now);
+    machine.actions[index].note_attempt(came, sent, context.now);
     machine.actions[index].refused = came.refused();
     if let Outcome::Done(confirmed) = outcome {
-        confirm(machine, &action, confirmed, world);
+        confirm(machine, &action, confirmed, context);
     }
     match came {
-        Outcome::Done(_) => finish(machine, index, ActionOutcome::Done, None, world.now),
+        Outcome::Done(_) => finish(machine, index, ActionOutcome::Done, None, context.now),
         Outcome::NoEffect { why } => {
-            refuse(machine, index, Some(why), world.now);
+            refuse(machine, index, Some(why), context.now);
             machine.actions[index].missing = Some(Missing::Effect);
         }
         Outcome::Again { after, why } => {
             let action = &mut machine.actions[index];
             action.attempts += 1;
             action.error = Some(why.clone());
-            action.due = next_try(world.now, action.attempts, world.jitter, *after);
+            action.due = next_try(context.now, action.attempts, context.jitter, *after);
         }
-        Outcome::Unknown { why } => unknown(machine, index, why, sent, world),
-        Outcome::Absent { began } => absent(machine, index, *began, world),
+        Outcome::Unknown { why } => unknown(machine, index, why, sent, context),
+        Outcome::Absent { began } => absent(machine, index, *began, context),
         Outcome::Refused { why, scope } => {
             let waits = match scope {
                 // It waits for the service, not for a person's word on this license.
                 RefusalScope::Service => true,
-                // A look changes nothing, so it goes on by itself once somebody has mended the access.
+                // A recovery changes nothing, so it goes on by itself once somebody has mended the access.
                 RefusalScope::Access => {
-                    matches!(machine.actions[index].phase, CreatePhase::Look { .. })
+                    matches!(machine.actions[index].phase, CreatePhase::Recover { .. })
                 }
                 RefusalScope::Action => false,
             };
@@ -77,17 +77,17 @@ pub fn outcome(
                 let action = &mut machine.actions[index];
                 action.attempts += 1;
                 action.error = Some(why.clone());
-                action.due = next_try_refused(world.now, action.attempts, world.jitter);
+                action.due = next_try_refused(context.now, action.attempts, context.jitter);
             } else {
-                refuse(machine, index, Some(why), world.now);
+                refuse(machine, index, Some(why), context.now);
             }
         }
         Outcome::ByHand { why, by_hand } => {
-            refuse(machine, index, why.as_ref(), world.now);
+            refuse(machine, index, why.as_ref(), context.now);
             machine.actions[index].by_hand = Some(*by_hand);
         }
-        Outcome::Answered => finish(machine, index, ActionOutcome::Done, None, world.now),
-        Outcome::Gone => gone(machine, index, &action, world.now),
+        Outcome::Answered => finish(machine, index, ActionOutcome::Done, None, context.now),
+        Outcome::Gone => gone(machine, index, &action, context.now),
     }
 }
 
@@ -103,9 +103,9 @@ fn unknown(
     index: usize,
     why: &str,
     sent: Timestamp,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) {
-    let first_look = world
+    let first_pass = context
         .abilities
         .lookup_after
         .first()
@@ -116,18 +116,18 @@ fn unknown(
     action.error = Some(why.to_owned());
     if action.act.creates() {
         // What was already being looked for is that of a copy that was put back: the attempt was the other store's, too.
-        let any_age = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
-        action.phase = CreatePhase::Look {
-            since: world.now,
+        let any_age = matches!(action.phase, CreatePhase::Recover { any_age: true, .. });
+        action.phase = CreatePhase::Recover {
+            since: context.now,
             absent: 0,
             any_age,
         };
-        action.due = world.now + first_look;
+        action.due = context.now + first_pass;
         return;
     }
-    action.due = next_try(world.now, action.attempts, world.jitter, None);
+    action.due = next_try(context.now, action.attempts, context.jitter, None);
     let (license, key) = (action.license, action.act.key().cloned());
-    let settled = sent + world.abilities.request_timeout;
+    let settled = sent + context.abilities.request_timeout;
     if let Some(grant) = machine.grants.iter_mut().find(|g| g.number == license) {
         grant.unsettled_until = grant.unsettled_until.max(Some(settled));
     }
@@ -143,8 +143,13 @@ fn unknown(
         .open_actions()
         .any(|a| matches!(a.act, Act::Read { .. }) && a.license == license);
     if let Some(key) = key.filter(|_| !reads) {
-        let mut read = Action::new(machine.next_action(), Act::Read { key }, license, world.now);
-        read.due = settled + world.abilities.request_timeout;
+        let mut read = Action::new(
+            machine.next_action(),
+            Act::Read { key },
+            license,
+            context.now,
+        );
+        read.due = settled + context.abilities.request_timeout;
         machine.actions.push(read);
     }
 }
@@ -178,10 +183,12 @@ fn confirm(
     machine: &mut Machine,
     action: &Action,
     confirmed: &Confirmed,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) {
     match &action.act {
-        Act::Create(new) | Act::Recover(new) => confirm_new(machine, action, new, confirmed, world),
+        Act::Create(new) | Act::Recover(new) => {
+            confirm_new(machine, action, new, confirmed, context)
+        }
         act @ (Act::SetExpiry { .. }
         | Act::Suspend { .. }
         | Act::Reinstate { .. }
@@ -189,13 +196,13 @@ fn confirm(
         | Act::SetDevices { .. }
         | Act::ResetDevices { .. }
         | Act::Read { .. }) => {
-            let service = ServiceKind::named(world.brakes.service);
+            let service = ServiceKind::named(context.brakes.service);
             let mut grants = machine.grants.iter();
             let was = grants.find(|g| g.key == confirmed.key).map(|g| g.status);
             confirm_known(machine, (action.license, service), act, confirmed);
             if matches!(act, Act::Read { .. }) {
                 replace_revoked(machine, action.license);
-                by_hand::ask_anew(machine, (action.license, was), world.now);
+                by_hand::ask_anew(machine, (action.license, was), context.now);
             }
         }
         Act::Query(_) => {}
@@ -217,9 +224,9 @@ fn confirm_new(
     action: &Action,
     new: &NewLicense,
     confirmed: &Confirmed,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) {
-    let now = world.now;
+    let now = context.now;
     let inherited = new
         .keeps
         .as_ref()
@@ -229,7 +236,7 @@ fn confirm_new(
     }
     // One that our own attempt made, though its answer was lost, is no foreign one: its key is mailed.
     let adopted =
-        confirmed.adopted && matches!(action.phase, CreatePhase::Look { any_age: true, .. });
+        confirmed.adopted && matches!(action.phase, CreatePhase::Recover { any_age: true, .. });
     let expires_at = unrounded(confirmed.expires_at, new.expires_at);
     let given = ExternalChanges {
         time: later(expires_at, new.expires_at),
@@ -263,7 +270,7 @@ fn confirm_new(
         given: Some(given)
             .filter(|g| adopted && action.act.creates() && *g != ExternalChanges::default())
             .or_else(|| inherited.and_then(|i| i.given)),
-        service: ServiceKind::named(world.brakes.service),
+        service: ServiceKind::named(context.brakes.service),
         service_move: inherited.and_then(|i| i.told),
         revocation_due: None,
         replace_if_revoked: None,

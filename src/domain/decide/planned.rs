@@ -55,7 +55,7 @@ fn stops_from(machine: &Machine, difference: &Difference) -> Option<Timestamp> {
 pub(super) fn new_action(
     machine: &mut Machine,
     difference: Difference,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Action {
     let license = difference.grant.unwrap_or_else(|| {
         let unsent = machine.actions.iter().filter(|a| {
@@ -74,7 +74,7 @@ pub(super) fn new_action(
         machine.last_number = highest.max(number);
         number
     });
-    let mut due = world.now;
+    let mut due = context.now;
     if let Some(grant) = machine
         .grants
         .iter()
@@ -84,39 +84,39 @@ pub(super) fn new_action(
         due = due.max(until);
     }
     due = due.max(stops_from(machine, &difference).unwrap_or(due));
-    let hold = difference.waits_for_time(world.stops_held);
+    let hold = difference.waits_for_time(context.stops_held);
     let hold = hold.map(Hold::TimeNotTrusted);
     let by_person = difference.by_person;
     let repaired = repaired(machine, &difference);
     let new = difference.act.new_license();
     let (makes, recovers) = (new.is_some(), new.is_some() && !difference.act.creates());
-    let since = world.makes_since(&machine.source);
-    let restored = world.brakes.standing.restored_lately(world.now);
+    let since = context.makes_since(&machine.source);
+    let restored = context.brakes.standing.restored_lately(context.now);
     let looks = |seat| {
         let is_next = restored && adoption::has_had(machine, seat);
-        is_next || adoption::looks_first(machine, seat, since, world.gaps)
+        is_next || adoption::recovers_first(machine, seat, since, context.gaps)
     };
-    let looks_first = recovers || new.is_some_and(|new| looks(&new.seat));
+    let recovers_first = recovers || new.is_some_and(|new| looks(&new.seat));
     let shortens = difference.takes && matches!(difference.act, Act::SetExpiry { .. });
-    let mut action = Action::new(machine.next_action(), difference.act, license, world.now);
+    let mut action = Action::new(machine.next_action(), difference.act, license, context.now);
     action.shortens = shortens.then_some(true);
     action.label = makes.then(|| machine.label(license));
     if action.act.creates() {
-        action.service = ServiceKind::named(world.brakes.service);
+        action.service = ServiceKind::named(context.brakes.service);
     }
-    if looks_first {
-        // Another program hears of a sale when we do, and may be slower than the first look: one more is taken after it.
-        let others = world.brakes.standing.others_may_make(world.now);
-        action.phase = CreatePhase::Look {
-            since: world.now,
+    if recovers_first {
+        // Another program hears of a sale when we do, and may be slower than the first recovery: one more is taken after it.
+        let others = context.brakes.standing.others_may_make(context.now);
+        action.phase = CreatePhase::Recover {
+            since: context.now,
             absent: u32::from(!others),
             any_age: true,
         };
-        due = due.max(adoption::looks_from(machine, world.gaps, world.now));
+        due = due.max(adoption::looks_from(machine, context.gaps, context.now));
     }
     action.due = due;
     if let Some(hold) = hold {
-        action.hold(hold, world.now);
+        action.hold(hold, context.now);
     }
     action.cleared = by_person.then_some(Cleared::Decision);
     if let Some((word, at)) = repaired.filter(|_| !by_person) {

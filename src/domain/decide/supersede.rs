@@ -9,12 +9,16 @@ use crate::domain::reconcile::Difference;
 
 /// Drops what is not wanted any more. What was held because others act for the shop may have been done by them: its license is
 /// read.
-pub(super) fn supersede(machine: &mut Machine, wanted: &[Difference], world: &DecisionContext<'_>) {
+pub(super) fn supersede(
+    machine: &mut Machine,
+    wanted: &[Difference],
+    context: &DecisionContext<'_>,
+) {
     let mut read = Vec::new();
     for action in &mut machine.actions {
         // One that may have acted is settled first: what it did decides what remains to be done.
-        let looks = matches!(action.phase, CreatePhase::Look { .. }) && action.act.creates();
-        let may_have_acted = looks || world.under_way.contains(&action.id);
+        let looks = matches!(action.phase, CreatePhase::Recover { .. }) && action.act.creates();
+        let may_have_acted = looks || context.under_way.contains(&action.id);
         let of_a_license = !matches!(action.act, Act::Read { .. } | Act::Query(_));
         if action.is_open()
             && of_a_license
@@ -26,10 +30,10 @@ pub(super) fn supersede(machine: &mut Machine, wanted: &[Difference], world: &De
                 read.push(action.license);
             }
             action.outcome = ActionOutcome::Superseded;
-            action.at = world.now;
+            action.at = context.now;
         }
     }
     for license in read {
-        read_first(machine, license, world.now);
+        read_first(machine, license, context.now);
     }
 }

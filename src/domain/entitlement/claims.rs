@@ -210,7 +210,7 @@ impl<'t> Ctx<'t> {
         if !(nothing || out.units_unknown) || life.paid_at.is_none() {
             return;
         }
-        // A look-up may be under way that says what was bought.
+        // A query may be under way that says what was bought.
         let told_by = life
             .paid_learned
             .filter(|_| !life.lines_told)

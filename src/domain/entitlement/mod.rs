@@ -41,7 +41,7 @@ pub struct SeatDue {
     pub devices: Devices,
     /// What should be.
     pub want: Want,
-    /// Why.
+    /// The row of the table that says so.
     pub why: Why,
     /// When the license became due.
     pub since: Option<Timestamp>,
@@ -130,7 +130,7 @@ pub fn entitlement(
     entitlement
 }
 
-/// Which rows of the table a machine's claims stand in now, by their places in the printed page.
+/// The pairs of phase and conditions that a machine's claims are in now: each is one row of the printed table.
 #[must_use]
 pub fn rows(folded: &Folded, revisions: &Revisions, now: Timestamp) -> Vec<table::Pair> {
     let ctx = Ctx {

@@ -32,7 +32,7 @@ pub struct ForCustomer {
     pub is_paid: bool,
     /// What is due.
     pub want: Want,
-    /// Why.
+    /// The row of the table that says so.
     pub why: Why,
     /// What there is.
     pub holds: Holds,

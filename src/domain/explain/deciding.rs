@@ -1,5 +1,5 @@
 //! Which facts may have decided what a seat is: those that speak of what its row stands for. A snapshot pays for nothing
-//! (rule 18), and a look-up says what was bought, not what became of it.
+//! (rule 18), and a query says what was bought, not what became of it.
 
 use super::end;
 use crate::domain::entitlement::{SeatDue, Why};
@@ -37,7 +37,7 @@ impl Subject {
                 | InvoiceEvent::ActionRequired
                 | InvoiceEvent::Overdue
                 | InvoiceEvent::Uncollectible => Self::Failed,
-                InvoiceEvent::LookedUp
+                InvoiceEvent::Queried
                 | InvoiceEvent::Finalized
                 | InvoiceEvent::FinalizationFailed
                 | InvoiceEvent::Updated

@@ -1,7 +1,6 @@
 //! What a license is, beside what it should be: as its service last confirmed it, and what becomes of the difference.
 
 use crate::domain::action::{Act, Action, ActionOutcome};
-use crate::domain::attention::KEY_WITHIN;
 use crate::domain::entitlement::{Entitlement, SeatDue, Want};
 use crate::domain::hold::Hold;
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
@@ -296,7 +295,7 @@ fn newest<'m>(
             | None => Rest::SellerKnows,
         }),
         ActionOutcome::Pending => {
-            let is_late = action.act.creates() && now - action.at >= KEY_WITHIN;
+            let is_late = action.act.creates() && action.is_late(now);
             Some(if is_late || action.refused.is_some() {
                 Rest::SellerKnows
             } else {

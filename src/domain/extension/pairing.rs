@@ -1,7 +1,7 @@
 //! Which seat of a purchase extends which of several licenses: three keys that are bought again together are extended
 //! together.
 
-use super::look::{NotExtended, SeatAsked};
+use super::target::{NotExtended, SeatAsked};
 use crate::domain::action::SeatId;
 use crate::domain::id::{AppId, PlanName};
 
@@ -64,7 +64,7 @@ pub fn pair(seats: &[SeatAsked], offers: &[Offer]) -> Result<Vec<(usize, usize)>
 
 #[cfg(test)]
 mod tests {
-    use super::super::look::Sought;
+    use super::super::target::Sought;
     use super::*;
 
     fn seat(item: &str, plan: &str) -> SeatAsked {

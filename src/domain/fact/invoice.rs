@@ -38,9 +38,9 @@ pub enum InvoiceEvent {
     /// Something else of it changed.
     #[n(8)]
     Updated,
-    /// A look-up showed it: whether it is paid, and all its lines.
+    /// A query showed it: whether it is paid, and all its lines.
     #[n(9)]
-    LookedUp,
+    Queried,
 }
 
 /// An invoice, as an event of it shows it.

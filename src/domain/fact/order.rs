@@ -60,8 +60,8 @@ const fn rank(fact: &Fact) -> u8 {
             SubscriptionEvent::Deleted => 8,
         },
         FactBody::Invoice(i) => match i.event {
-            InvoiceEvent::LookedUp if i.paid => 4,
-            InvoiceEvent::LookedUp
+            InvoiceEvent::Queried if i.paid => 4,
+            InvoiceEvent::Queried
             | InvoiceEvent::Finalized
             | InvoiceEvent::FinalizationFailed
             | InvoiceEvent::Updated => 2,

@@ -208,7 +208,7 @@ pub struct Priced {
     pub product: Option<ProductId>,
 }
 
-/// What a look-up said that a session sold.
+/// What a query said that a session sold.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct LineItems {
     /// The session.

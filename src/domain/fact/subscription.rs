@@ -156,7 +156,7 @@ impl Subscription {
     }
 }
 
-/// All items of a subscription, as a look-up found them. They are those of its newest snapshot that is not later.
+/// All items of a subscription, as a query found them. They are those of its newest snapshot that is not later.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct SubscriptionItems {
     /// The subscription.

@@ -183,9 +183,9 @@ impl Course<'_, '_> {
     /// still settle it.
     fn close_episode(&mut self, at: Timestamp, trigger: SubscriptionTrigger, next: S) {
         let left = self.state.is_some_and(S::owes) && !next.owes();
-        if !(left && trigger != SubscriptionTrigger::GraceOutlived
-            || trigger == SubscriptionTrigger::PaidAfterEnd)
-        {
+        let outlived = trigger == SubscriptionTrigger::GraceOutlived;
+        let closes = trigger == SubscriptionTrigger::PaidAfterEnd || left && !outlived;
+        if !closes {
             return;
         }
         let ended = matches!(

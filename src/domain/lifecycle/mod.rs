@@ -153,7 +153,7 @@ pub struct Transition {
     /// The state after.
     #[n(2)]
     pub to: State,
-    /// Why.
+    /// The event, decision or deadline that caused it.
     #[n(3)]
     pub cause: Cause,
 }

@@ -133,7 +133,7 @@ fn returned_by(objects: &Objects<'_>, at: Timestamp) -> (Returned, Option<Timest
 }
 
 impl Course {
-    /// What was sold: what a look-up said, else what the session's own object lists, else its invoice's lines. A whole list
+    /// What was sold: what a query said, else what the session's own object lists, else its invoice's lines. A whole list
     /// goes before a cut one.
     fn sold(&mut self, objects: &Objects<'_>) {
         let invoice = objects.invoices.values().next_back();
@@ -162,7 +162,7 @@ impl Course {
                 .map(|s| s.line_items.clone())
         };
         let told = objects
-            .looked_up_lines
+            .queried_lines
             .map(<[Bought]>::to_vec)
             .or_else(|| expanded(true));
         let told = told.or_else(|| invoiced.clone().filter(|_| invoiced_whole));

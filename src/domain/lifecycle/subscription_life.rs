@@ -76,7 +76,7 @@ pub struct SubscriptionLife {
 /// How a subscription ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deleted {
-    /// When.
+    /// The instant.
     pub at: Timestamp,
     /// When that was said, by the provider's clock.
     pub told: Timestamp,

@@ -70,7 +70,7 @@ impl Course<'_, '_> {
         let young = subscription
             .created()
             .is_some_and(|created| self.now < created + SPEAKS_AFTER);
-        let unpaid = known.is_some_and(|i| i.shown.event == InvoiceEvent::LookedUp && i.is_first());
+        let unpaid = known.is_some_and(|i| i.shown.event == InvoiceEvent::Queried && i.is_first());
         let paid = known.is_some_and(|i| i.paid.is_some())
             || self.objects.sessions.values().any(|s| s.money);
         let asks = self.silent && !paid && (young || unpaid) && !version.shown.send_invoice;

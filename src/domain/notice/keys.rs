@@ -11,7 +11,7 @@ use crate::domain::time::Span;
 
 /// Keys of one purchase that are ready within this time share a mail (rule 40).
 const GATHER: Span = Span::from_minutes(2);
-/// A paid key that is later than this is told of.
+/// A buyer is mailed about a paid key that takes longer than this; the seller hears of it earlier (`Action::is_late`).
 const DELAYED: Span = Span::from_minutes(30);
 
 impl Situation<'_> {

@@ -117,7 +117,7 @@ pub struct Invoice<'f> {
     pub action_required: bool,
     /// When it was paid.
     pub paid: Option<Happened>,
-    /// Whether an event told that it was paid, and not only a look-up: who hears of one payment hears of the next.
+    /// Whether an event told that it was paid, and not only a query: who hears of one payment hears of the next.
     pub paid_heard: bool,
     /// When it was voided or written off.
     pub closed: Option<Happened>,
@@ -172,9 +172,9 @@ impl<'f> Invoice<'f> {
             event: fact.id.clone(),
         };
         let trigger = match shown.event {
-            InvoiceEvent::Paid | InvoiceEvent::LookedUp if shown.paid => InvoiceTrigger::Paid,
+            InvoiceEvent::Paid | InvoiceEvent::Queried if shown.paid => InvoiceTrigger::Paid,
             // Its lines are all that it adds: what becomes of an unpaid one has events of its own.
-            InvoiceEvent::LookedUp => return,
+            InvoiceEvent::Queried => return,
             InvoiceEvent::Paid => {
                 self.contradicted
                     .get_or_insert_with(|| (fact.at, fact.kind.clone()));

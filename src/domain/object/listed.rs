@@ -1,4 +1,4 @@
-//! The items that are known of a snapshot whose list may be cut: what it shows, what a look-up answered, and what of the rest moved along.
+//! The items that are known of a snapshot whose list may be cut: what it shows, what a query answered, and what of the rest moved along.
 
 use super::item_then::ItemThen;
 use crate::domain::fact::{Fact, FactBody, Item, Subscription as Shown, SubscriptionItems};
@@ -27,7 +27,7 @@ impl<'f> Listed<'f> {
     }
 }
 
-/// What a look-up answered to each snapshot, given in canonical order: an answer tells of the newest one that is not later
+/// What a query answered to each snapshot, given in canonical order: an answer tells of the newest one that is not later
 /// than it, and the newest answer counts.
 pub(super) fn answers<'f>(
     facts: &[&'f Fact],
@@ -48,7 +48,7 @@ pub(super) fn answers<'f>(
     answers
 }
 
-/// The running period of an item that a look-up lists without one: as the snapshot shows it, or as all that it shows have
+/// The running period of an item that a query lists without one: as the snapshot shows it, or as all that it shows have
 /// it.
 pub(super) fn period_shown(shown: &Shown, item: &Item) -> Option<(Timestamp, Timestamp)> {
     let own = shown

@@ -40,8 +40,8 @@ pub struct Objects<'f> {
     pub disputes: Disputes,
     /// When an early fraud warning came.
     pub fraud_warnings: Vec<Timestamp>,
-    /// What a look-up said that its session sold.
-    pub looked_up_lines: Option<&'f [Bought]>,
+    /// What a query said that its session sold.
+    pub queried_lines: Option<&'f [Bought]>,
 }
 
 /// A subscription whose first event is no later than this after its creation has nothing before it.
@@ -103,7 +103,7 @@ impl<'f> Objects<'f> {
                 }
             }
             FactBody::FraudWarning(_) => self.fraud_warnings.push(fact.at),
-            FactBody::LineItems(items) => self.looked_up_lines = Some(&items.lines),
+            FactBody::LineItems(items) => self.queried_lines = Some(&items.lines),
             FactBody::Subscription(_)
             | FactBody::Items(_)
             | FactBody::Payment(_)
@@ -114,7 +114,7 @@ impl<'f> Objects<'f> {
     }
 
     /// Whether any paid invoice was ever heard of, whatever it was for: then no snapshot speaks for a payment
-    /// (rule 18). One that only a look-up told of is none: nobody would tell of the next.
+    /// (rule 18). One that only a query told of is none: nobody would tell of the next.
     #[must_use]
     pub fn paid_invoice_heard(&self) -> bool {
         self.invoices.values().any(|i| i.paid_heard)

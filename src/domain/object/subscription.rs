@@ -27,7 +27,7 @@ pub struct Version<'f> {
     /// The items: those that it shows, and of a cut list (`has_more`) those that it does not, as they were. What is not
     /// shown is unknown, not given up (rule 14).
     pub items: Vec<ItemThen>,
-    /// Whether those are all: its list is not cut, or a look-up told the rest.
+    /// Whether those are all: its list is not cut, or a query told the rest.
     pub whole: bool,
 }
 

@@ -6,7 +6,7 @@ use crate::domain::time::{Span, Timestamp};
 
 /// So long after purchases were taken in, or a restored store went live, every create looks for a license first: who made
 /// them may not have stopped.
-const LOOKS_FOR: Span = Span::from_days(7);
+const RECOVERS_FOR: Span = Span::from_days(7);
 
 impl StandingOrders {
     /// Since when licenses are made here and nowhere else for a source: a plan, or the whole shop, last went live then, or a
@@ -34,7 +34,7 @@ impl StandingOrders {
     #[must_use]
     pub fn others_may_make(&self, now: Timestamp) -> bool {
         let lately = |o: &StandingOrder| {
-            matches!(o.what, Standing::Adopted { .. }) && now < o.at + LOOKS_FOR
+            matches!(o.what, Standing::Adopted { .. }) && now < o.at + RECOVERS_FOR
         };
         self.observes_anything()
             || self.is_any_shared()
@@ -47,6 +47,6 @@ impl StandingOrders {
     #[must_use]
     pub fn restored_lately(&self, now: Timestamp) -> bool {
         let went = self.went_live(None);
-        went.is_some_and(|went| went.restored.is_some() && now < went.at + LOOKS_FOR)
+        went.is_some_and(|went| went.restored.is_some() && now < went.at + RECOVERS_FOR)
     }
 }

@@ -9,14 +9,13 @@ use crate::domain::action::{Action, ActionOutcome, Outcome};
 use crate::domain::id::MachineId;
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
-use crate::effects::execute::{ActionExecutor, work_of};
+use crate::effects::execute::{ActionExecutor, CallKind};
 use crate::effects::services::LicenseService;
 use crate::effects::tally;
 use crate::effects::throttle::Gate;
 use crate::engine::input::{Input, Version};
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
-use crate::engine::record::key::Work;
 use crate::engine::write::outbox::{Attempted, Slot};
 
 /// An action that may go.
@@ -35,7 +34,7 @@ impl Dispatcher {
         queues: &mut Queues,
         entry: &Entry,
         id: &MachineId,
-        which: (Work, u32),
+        which: (CallKind, u32),
         now: Timestamp,
     ) -> Result<Begun, RecordError> {
         let Some(service) = self.services.license(id.source()).cloned() else {
@@ -49,8 +48,8 @@ impl Dispatcher {
         self.take_up(queues, (entry, id), which, (service, slot), now)
     }
 
-    /// A look takes no slot from what is sent.
-    pub(super) fn begin_look(
+    /// A recovery takes no slot from what is sent.
+    pub(super) fn begin_recovery(
         self: &Arc<Self>,
         queues: &mut Queues,
         entry: &Entry,
@@ -61,14 +60,14 @@ impl Dispatcher {
         let Some(service) = self.services.license(id.source()).cloned() else {
             return Ok(Begun::Settled);
         };
-        let Ok(permit) = Arc::clone(&self.looks).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.recoveries).try_acquire_owned() else {
             return Ok(Begun::Blocked);
         };
         let slot = Slot::from(permit);
         self.take_up(
             queues,
             (entry, id),
-            (Work::License, number),
+            (CallKind::Other, number),
             (service, slot),
             now,
         )
@@ -79,33 +78,33 @@ impl Dispatcher {
         self: &Arc<Self>,
         queues: &mut Queues,
         (entry, id): (&Entry, &MachineId),
-        (work, number): (Work, u32),
+        (kind, number): (CallKind, u32),
         (service, slot): (Arc<LicenseService>, Slot),
         now: Timestamp,
     ) -> Result<Begun, RecordError> {
-        if service.gate(work, now) != Gate::Go {
+        if service.gate(kind, now) != Gate::Go {
             return Ok(Begun::Blocked);
         }
         let read = view::machine_and_version(self.handle.reader(), id)
-            .inspect_err(|_| service.not_sent(work, now))?;
+            .inspect_err(|_| service.not_sent(kind, now))?;
         let Some((machine, read)) = read else {
-            service.not_sent(work, now);
+            service.not_sent(kind, now);
             return Ok(Begun::Settled);
         };
         let stands = |a: &&Action| {
             a.id == number
                 && a.outcome == ActionOutcome::Pending
                 && a.due <= now
-                && work_of(a) == work
+                && CallKind::of(a) == kind
         };
         let action = machine.actions.iter().find(stands);
         let Some(action) = action.filter(|_| machine.held.is_none()).cloned() else {
-            service.not_sent(work, now);
+            service.not_sent(kind, now);
             return Ok(Begun::Settled);
         };
         let license = Exclusive::License(id.clone(), action.license);
         if !queues.claim(&license, entry) {
-            service.not_sent(work, now);
+            service.not_sent(kind, now);
             return Ok(Begun::Waits);
         }
         let turn = Turn {
@@ -137,7 +136,7 @@ impl Dispatcher {
         // A license that was only just decided has nothing under way.
         let is_alone = queues.claim(&license, &entry);
         let running = self.running(&entry, is_alone.then_some(license));
-        if is_alone && service.gate(Work::Create, now) == Gate::Go {
+        if is_alone && service.gate(CallKind::Create, now) == Gate::Go {
             let turn = Turn {
                 machine,
                 read: None,

@@ -5,9 +5,9 @@ use crate::clock::pause;
 use crate::domain::action::Action;
 use crate::domain::machine::Machine;
 use crate::domain::service_move::elsewhere;
+use crate::effects::execute::CallKind;
 use crate::engine::SubmitError;
 use crate::engine::input::{Input, Receipt, Version};
-use crate::engine::record::key::Work;
 
 impl Dispatcher {
     /// Whether a create may be sent now. `read`: the version of the machine that it was read from.
@@ -40,7 +40,7 @@ impl Dispatcher {
         if submitted == Ok(Receipt::Done) && !doubtful {
             return Ok(true);
         }
-        service.not_sent(Work::Create, self.handle.clock().now());
+        service.not_sent(CallKind::Create, self.handle.clock().now());
         match submitted {
             // Nothing can be written, or an attempt of which nobody could write down what came stands in the way: it is still
             // due, but there is no use in asking at once.

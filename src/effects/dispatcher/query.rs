@@ -1,4 +1,4 @@
-//! Look-ups at Stripe: what a machine asks, and the search for what a parked name belongs to. What was answered comes in as
+//! Queries at Stripe: what a machine asks, and the search for what a parked name belongs to. What was answered comes in as
 //! a delivery of its own, then the work hears what came of it.
 
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::engine::input::{Delivery, Input, Receipt};
 use crate::engine::read::view;
 use crate::engine::record::RecordError;
 use crate::engine::record::body_codec;
-use crate::engine::route::query;
-use crate::sources::stripe::lookup;
+use crate::engine::route::parked_query;
+use crate::sources::stripe::query_answer;
 
 impl Dispatcher {
     /// A place at an account that answers. What has it counts as under way until the account has heard what came of it.
@@ -31,7 +31,7 @@ impl Dispatcher {
         (account.breaker.ask(now) == Gate::Go).then_some(permit)
     }
 
-    pub(super) fn begin_look_up(
+    pub(super) fn begin_query(
         self: &Arc<Self>,
         entry: &Entry,
         id: &MachineId,
@@ -46,7 +46,7 @@ impl Dispatcher {
         let Some(permit) = Self::ask_account(&account, now) else {
             return Ok(Begun::Blocked);
         };
-        let not_asked = || account.breaker.heard(CallResult::Unsent, now, String::new);
+        let not_asked = || account.breaker.record(CallResult::Unsent, now, String::new);
         let machine = view::machine(self.handle.reader(), id).inspect_err(|_| not_asked())?;
         let open = machine.as_ref().and_then(|machine| {
             let stands =
@@ -61,7 +61,7 @@ impl Dispatcher {
         };
         let (this, id) = (Arc::clone(self), id.clone());
         self.spawn(self.running(entry, None), async move {
-            this.look_up(&id, number, &account, &question, first).await;
+            this.query(&id, number, &account, &question, first).await;
             drop(permit);
         });
         Ok(Begun::Running)
@@ -81,7 +81,7 @@ impl Dispatcher {
         Begun::Running
     }
 
-    async fn look_up(
+    async fn query(
         &self,
         id: &MachineId,
         number: u32,
@@ -97,18 +97,18 @@ impl Dispatcher {
         else {
             return;
         };
-        account.heard(&answer, self.handle.clock().now());
+        account.record(&answer, self.handle.clock().now());
         let mut outcome = answer.outcome();
         if let Answer::Done(object) = &answer {
             let unpaid =
                 matches!(question, Question::FirstInvoice(_)) && object["status"] != "paid";
             // That it is not paid yet is told once.
-            let told = if unpaid && !first {
+            let submitted = if unpaid && !first {
                 Ok(())
             } else {
-                self.said(scope, object).await
+                self.submit_answer(scope, object).await
             };
-            outcome = match told {
+            outcome = match submitted {
                 Ok(()) if unpaid => Outcome::Again {
                     after: None,
                     why: "the invoice is not paid yet".to_owned(),
@@ -131,14 +131,14 @@ impl Dispatcher {
         .await;
     }
 
-    pub(super) fn begin_search(
+    pub(super) fn begin_parked_query(
         self: &Arc<Self>,
         entry: &Entry,
         scope: Scope,
         name: String,
         now: Timestamp,
     ) -> Result<Begun, RecordError> {
-        let searched = |scope, name, outcome| Input::Searched {
+        let searched = |scope, name, outcome| Input::ParkedQueryDone {
             scope,
             name,
             outcome,
@@ -150,7 +150,7 @@ impl Dispatcher {
             };
             return Ok(self.drop_entry(entry, searched(scope, name, outcome)));
         };
-        let Some(fact) = query::waiting(self.handle.reader(), &scope, &name)? else {
+        let Some(fact) = parked_query::waiting(self.handle.reader(), &scope, &name)? else {
             // It was claimed meanwhile: the engine drops the search.
             return Ok(self.drop_entry(entry, searched(scope, name, Outcome::Answered)));
         };
@@ -178,11 +178,11 @@ impl Dispatcher {
     ) -> Option<Outcome> {
         let links = account.links(fact, scope.account());
         let answer = self.unless_stopped(links).await?;
-        account.heard(&answer, self.handle.clock().now());
+        account.record(&answer, self.handle.clock().now());
         let outcome = answer.outcome();
         for object in answer.done::<()>().into_iter().flatten() {
             // What says nothing links nothing; the next look may find more.
-            if let Err(why) = self.said(scope, &object).await {
+            if let Err(why) = self.submit_answer(scope, &object).await {
                 tracing::debug!(name, "a looked-up object is of no use: {why}");
             }
         }
@@ -199,11 +199,11 @@ impl Dispatcher {
         }
     }
 
-    /// Hands in what Stripe said.
-    async fn said(&self, scope: &Scope, object: &Value) -> Result<(), String> {
+    /// Submits an object that Stripe's API returned, as a delivery.
+    async fn submit_answer(&self, scope: &Scope, object: &Value) -> Result<(), String> {
         let text = object.to_string();
         let now = self.handle.clock().now();
-        let read = |raw| lookup::delivery(text.as_bytes(), scope, now, raw);
+        let read = |raw| query_answer::delivery(text.as_bytes(), scope, now, raw);
         let delivery: Delivery = read(body_codec::pack(text.as_bytes()))?;
         match self
             .hand_in(|| Input::Delivery(Box::new(delivery.clone())))

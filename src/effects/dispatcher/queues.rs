@@ -51,8 +51,8 @@ pub(super) struct Queues {
     exclusive: HashSet<Exclusive>,
     /// What waits for an [`Exclusive`] that is under way.
     after: HashMap<Exclusive, Vec<Entry>>,
-    /// The instant of the last look.
-    looked_at: Timestamp,
+    /// The instant of the last scan.
+    scanned_at: Timestamp,
 }
 
 impl Queue {
@@ -73,7 +73,7 @@ impl Queue {
 
 impl Queues {
     /// The table may have more of a lane that is due than is here: the lane is new, or time went on.
-    pub(super) fn look_behind(&mut self, lane: Lane) {
+    pub(super) fn expect_more(&mut self, lane: Lane) {
         if lane.work != Work::Wake {
             self.lanes.entry(lane).or_default().more = true;
         }
@@ -89,17 +89,17 @@ impl Queues {
         }
         match self.lanes.get_mut(&lane) {
             Some(queue) => queue.put(entry),
-            None => self.look_behind(lane),
+            None => self.expect_more(lane),
         }
     }
 
-    /// Another look begins. Of a clock that was ahead the lanes were read up to the wrong instant, and what becomes due before
+    /// A scan of what is due begins. Of a clock that was ahead the lanes were read up to the wrong instant, and what becomes due before
     /// it would not be found: they are read anew once the clock is right again.
-    pub(super) fn look(&mut self, now: Timestamp) {
-        if now < self.looked_at {
+    pub(super) fn scan_begins(&mut self, now: Timestamp) {
+        if now < self.scanned_at {
             self.forget();
         }
-        self.looked_at = now;
+        self.scanned_at = now;
     }
 
     /// Entries were lost on their way here: all lanes are read anew.
@@ -266,7 +266,7 @@ mod tests {
     fn more_than_there_is_room_for_waits_in_the_table() {
         let lane = Lane::of(&create(0)).unwrap();
         let mut queues = Queues::default();
-        queues.look_behind(lane.clone());
+        queues.expect_more(lane.clone());
         queues.page(&lane, Vec::new(), at(0));
         let mut table = BTreeSet::new();
         for n in 0..2 * ENTRIES_MAX {
@@ -283,7 +283,7 @@ mod tests {
         let mut table: BTreeSet<_> = [3, 5, 8].map(create).into();
         let lane = Lane::of(&create(3)).unwrap();
         let mut queues = Queues::default();
-        queues.look_behind(lane.clone());
+        queues.expect_more(lane.clone());
         assert_eq!(work_off(&mut table, &mut queues, at(4)), [create(3)]);
         // Told of, though the table was read to an earlier instant: nothing waits before it that is due.
         table.insert(create(6));
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(work_off(&mut table, &mut queues, at(4)), [create(6)]);
         let early = work_off(&mut table, &mut queues, at(9));
         assert!(early.is_empty(), "nothing asks before time has passed");
-        queues.look_behind(lane);
+        queues.expect_more(lane);
         assert!(!queues.is_idle(|_| true));
         let order = work_off(&mut table, &mut queues, at(9));
         assert_eq!(order, [create(5), create(8)]);
@@ -302,34 +302,34 @@ mod tests {
         let mut table: BTreeSet<_> = [create(3)].into();
         let lane = Lane::of(&create(3)).unwrap();
         let mut queues = Queues::default();
-        queues.look_behind(lane.clone());
-        queues.look(at(100));
+        queues.expect_more(lane.clone());
+        queues.scan_begins(at(100));
         assert_eq!(work_off(&mut table, &mut queues, at(100)), [create(3)]);
-        queues.look(at(10));
+        queues.scan_begins(at(10));
         table.insert(create(12));
         assert!(work_off(&mut table, &mut queues, at(10)).is_empty());
-        queues.look(at(13));
-        queues.look_behind(lane);
+        queues.scan_begins(at(13));
+        queues.expect_more(lane);
         assert_eq!(work_off(&mut table, &mut queues, at(13)), [create(12)]);
     }
 
     /// Its next try is due behind a thousand that were sold before it, and it is older than all that wait.
     #[test]
-    fn what_was_tried_goes_before_what_never_was_and_looks_before_both() {
+    fn what_was_tried_goes_before_what_never_was_and_recoveries_before_both() {
         let entry = |s, item| key::due(at(s), &machine(7), item);
-        let (look, tried, paid) = (
-            entry(5_000, Item::Look(1)),
+        let (recover, tried, paid) = (
+            entry(5_000, Item::Recover(1)),
             entry(4_000, Item::CreateAgain(1)),
             entry(4_500, Item::ActionAgain(1)),
         );
         let mut table: BTreeSet<_> = (0..3 * PAGE).map(create).collect();
-        table.extend([look.clone(), tried.clone(), paid.clone()]);
+        table.extend([recover.clone(), tried.clone(), paid.clone()]);
         let mut queues = Queues::default();
         for entry in &table {
-            queues.look_behind(Lane::of(entry).unwrap());
+            queues.expect_more(Lane::of(entry).unwrap());
         }
         let order = work_off(&mut table, &mut queues, at(6_000));
-        assert_eq!(order[..3], [look, tried, paid]);
+        assert_eq!(order[..3], [recover, tried, paid]);
         assert!(order[3..].is_sorted() && order.len() == 3 * PAGE + 3);
     }
 
@@ -338,7 +338,7 @@ mod tests {
         let mut queues = Queues::default();
         let mail = |n| key::due(at(1), &machine(7), Item::Notice(n));
         let exclusive = || Exclusive::Mail(machine(7));
-        queues.look_behind(Lane::of(&mail(1)).unwrap());
+        queues.expect_more(Lane::of(&mail(1)).unwrap());
         queues.page(&Lane::of(&mail(1)).unwrap(), vec![mail(1), mail(2)], at(1));
         let first = queues.begin(|_| true).unwrap().1;
         assert!(queues.claim(&exclusive(), &first));

@@ -56,7 +56,7 @@ impl Client {
         .await
     }
 
-    /// Unbinds all devices. Only the acceptance is confirmed: by the time of a look, the customer may have bound anew.
+    /// Unbinds all devices. Only the acceptance is confirmed: by the time of a read, the customer may have bound anew.
     pub async fn reset_devices(&self, key: &LicenseKey) -> Answer<()> {
         self.put(key, LicenseUpdate::ResetDevices, |_| Some(()))
             .await

@@ -4,7 +4,7 @@
 //! AuthForge and the embedded service speak the same API, so one [`Client`] serves both; what differs is declared as
 //! [`Abilities`]. `wire` is the JSON, `answer` says what an answer means, `client` has the calls and `send` sends them, `create` makes licenses, `devices` says how many may use one, `for_life` stands in
 //! for an end that cannot be taken away, `stop` knows the ways to stop
-//! a license, `lookup` finds licenses by label, and `sweep` is its
+//! a license, `recover` finds licenses by label, and `sweep` is its
 //! way through a list; `choice` takes one of several, `probe` learns what a service can. When a call may be made is the [`throttle`](super::throttle)'s.
 
 pub(crate) mod answer;
@@ -14,8 +14,8 @@ mod create;
 mod devices;
 mod far_end;
 mod for_life;
-pub mod lookup;
 pub mod probe;
+pub mod recover;
 mod send;
 pub mod stop;
 pub mod sweep;
@@ -84,12 +84,12 @@ impl Expiry {
     pub fn shows(self, wanted: Option<Timestamp>) -> bool {
         // The end that stands for none is read as none, also where it was asked for by its date.
         let wanted = wanted.filter(|end| !far_end::is_far_end(*end));
-        self.told().is_some_and(|is| same_end(is, wanted))
+        self.known().is_some_and(|is| same_end(is, wanted))
     }
 
     /// The end, when it was told: `Some(None)` is for life.
     #[must_use]
-    pub const fn told(self) -> Option<Option<Timestamp>> {
+    pub const fn known(self) -> Option<Option<Timestamp>> {
         match self {
             Self::Untold => None,
             Self::Never => Some(None),

@@ -10,8 +10,8 @@ use crate::domain::probe::{DeviceForm, ServiceProbe};
 use crate::domain::time::{Span, Timestamp};
 
 /// How often the list is read for the new license, and how long between.
-const LOOKS_MAX: u32 = 10;
-const BETWEEN_LOOKS: Span = Span::from_s(2);
+const WAKE_UPS_MAX: u32 = 10;
+const BETWEEN_READS: Span = Span::from_s(2);
 /// How soon the license is made to expire, and how often the clock is read for that.
 const EXPIRES_IN: Span = Span::from_s(2);
 const UNTIL_EXPIRED: Span = Span::from_ms(500);
@@ -286,7 +286,7 @@ impl Probe<'_> {
     /// How many seconds until the license stands in the list, and whether its label stands beside it.
     async fn listed(&self, app: &AppId, label: &str) -> Result<(Option<i64>, bool), ProbeError> {
         let began = self.clock.now();
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..WAKE_UPS_MAX {
             let page = match self.client.list(app, None).await {
                 Answer::Done(page) => page,
                 other @ (Answer::Again { .. }
@@ -298,7 +298,7 @@ impl Probe<'_> {
                 let shows = listed.label.as_deref() == Some(label);
                 return Ok((Some((self.clock.now() - began).ms() / 1000), shows));
             }
-            pause(BETWEEN_LOOKS).await;
+            pause(BETWEEN_READS).await;
         }
         Ok((None, false))
     }

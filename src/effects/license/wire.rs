@@ -236,7 +236,7 @@ pub fn license(body: &[u8]) -> Option<License> {
 }
 
 /// Reads the answer to a create: exactly one license, for we ask for one. Any other number is unreadable, so that a
-/// look-up finds them all and tells the operator.
+/// recovery finds them all and tells the operator.
 #[must_use]
 pub fn created(body: &[u8]) -> Option<License> {
     #[derive(Deserialize)]
@@ -249,7 +249,7 @@ pub fn created(body: &[u8]) -> Option<License> {
 }
 
 /// Reads a page of the list, asked for with `limit`. A full page that does not say whether there is another is unreadable: taking it for the
-/// last would let a look-up say "absent" too early.
+/// last would let a recovery say "absent" too early.
 #[must_use]
 pub fn page(body: &[u8], limit: usize) -> Option<LicensePage> {
     #[derive(Deserialize)]
@@ -261,10 +261,10 @@ pub fn page(body: &[u8], limit: usize) -> Option<LicensePage> {
     #[derive(Deserialize)]
     struct PageIn {
         licenses: Vec<LicenseIn>,
-        #[serde(default, deserialize_with = "told")]
+        #[serde(default, deserialize_with = "present")]
         cursor: Option<Option<CursorIn>>,
     }
-    fn told<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
         T::deserialize(deserializer).map(Some)

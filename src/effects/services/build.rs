@@ -9,7 +9,7 @@ use super::{EmbeddedAt, LicenseService, MAIL_FLOW, MailService, ServiceConfigErr
 use crate::config;
 use crate::domain::action::Abilities;
 use crate::domain::id::SourceName;
-use crate::effects::license::lookup::{Finder, Patience};
+use crate::effects::license::recover::{Patience, Recoverer};
 use crate::effects::license::stop::SuspendBy;
 use crate::effects::license::{Client, ClientConfig, ClientError};
 use crate::effects::mail::{CannotMail, MailConfig, Mailer, Templates, Transport};
@@ -72,7 +72,7 @@ pub(super) fn license_service(
     );
     let flow = u32::try_from(in_flight).unwrap_or(u32::MAX);
     Ok(LicenseService {
-        finder: Finder::new(client.clone(), throttle.clone(), Patience::default()),
+        recoverer: Recoverer::new(client.clone(), throttle.clone(), Patience::default()),
         client,
         throttle,
         app_id: config.app_id.clone(),
@@ -199,7 +199,7 @@ pub fn abilities(licenses: &config::LicensesConfig, mail: &config::Mail) -> Abil
         set_devices: declared.set_devices,
         devices_max: declared.devices_max,
         // Whether it does is the source's matter, not its services'.
-        looks_up: false,
+        can_query: false,
         sends_mail: mail.transport != config::Transport::None,
         request_timeout: licenses.request_timeout,
         lookup_after: licenses.lookup_after.clone(),

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::{Account, Share, look_up};
+use super::{Account, Share, query};
 use crate::domain::id::AccountId;
 use crate::domain::time::{Span, Timestamp};
 
@@ -61,7 +61,7 @@ impl Account {
             };
             reads += 1;
             let Some(data) = page["data"].as_array() else {
-                return look_up::no_list();
+                return query::no_list();
             };
             newest_first.extend(data.iter().cloned());
             more = page["has_more"] == true && !data.is_empty();
@@ -83,7 +83,7 @@ impl Account {
             Ok(page) => page["data"]
                 .as_array()
                 .cloned()
-                .map_or_else(look_up::no_list, Answer::Done),
+                .map_or_else(query::no_list, Answer::Done),
             Err(other) => other,
         }
     }

@@ -83,7 +83,7 @@ impl Backups {
 
     /// Looks whether those that the schedule made are still there: it may be a disk that is gone, and the next one goes to
     /// whichever disk holds the folder then.
-    pub fn look(&self, schedule: &Schedule, now: Timestamp) {
+    pub fn check(&self, schedule: &Schedule, now: Timestamp) {
         let Ok(folder) = std::path::absolute(&schedule.folder) else {
             return;
         };

@@ -23,7 +23,7 @@ const FIRST_WITHIN: Span = Span::from_hours(1);
 pub struct Proven {
     /// When it was made.
     pub at: Timestamp,
-    /// Where.
+    /// The folder or file that it lies in.
     pub path: PathBuf,
     /// Its length.
     pub bytes: u64,

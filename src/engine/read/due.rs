@@ -131,7 +131,10 @@ mod tests {
         ] {
             batch.put(key::due(at(s), &of(source), item), Vec::new());
         }
-        batch.put(key::due_search(at(6), &Scope::of("b"), "pi_1"), Vec::new());
+        batch.put(
+            key::due_parked_query(at(6), &Scope::of("b"), "pi_1"),
+            Vec::new(),
+        );
         store.commit(&batch).unwrap();
         assert_eq!(next(&store).unwrap(), Some(at(3)));
         assert_eq!(lanes(&store).unwrap().len(), 6, "wake-ups share theirs");

@@ -48,7 +48,7 @@ pub fn wakes(
     let due = page.iter().filter_map(|k| key::parse_due(k));
     let machine = |(_, due)| match due {
         Due::Of(machine, _) => Some(machine),
-        Due::Search(..) => None,
+        Due::ParkedQuery(..) => None,
     };
     Ok(due.filter_map(machine).collect())
 }

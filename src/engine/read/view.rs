@@ -188,7 +188,7 @@ pub fn by_name(
     scope: &Scope,
     name: &str,
 ) -> Result<Option<Machine>, RecordError> {
-    match crate::engine::route::lookup(&Committed(reader), scope, name)? {
+    match crate::engine::route::machine_named(&Committed(reader), scope, name)? {
         Some(id) => machine(reader, &id),
         None => Ok(None),
     }

@@ -24,10 +24,10 @@ pub struct SeenEndpoint {
 /// How the events of an account came.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct DeliveriesRecord {
-    /// Whose.
+    /// The source, and the connected account if there is one.
     #[n(0)]
     pub scope: Scope,
-    /// How.
+    /// How much of what it sends arrives.
     #[n(1)]
     pub deliveries: Deliveries,
 }

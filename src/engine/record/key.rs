@@ -12,7 +12,7 @@ use crate::domain::contact::normal_address;
 use crate::domain::id::{CustomerId, EventId, LicenseKey, MachineId, Scope};
 use crate::domain::time::Timestamp;
 use crate::store::KeyRange;
-pub use due::{Due, Item, Lane, Work, due, due_order, due_search, parse_due};
+pub use due::{Due, Item, Lane, Work, due, due_order, due_parked_query, parse_due};
 
 /// Bytes of a digest: two texts never share one.
 const DIGEST_LEN: usize = 16;
@@ -54,7 +54,7 @@ pub enum Table {
     /// `r`: a revision: number (8 bytes).
     Revision = b'r',
     /// `s`: the search for what a parked name belongs to: scope, name.
-    Search = b's',
+    ParkedQuery = b's',
     /// `u`: an event that could not be read: scope, event id → nothing.
     Unread = b'u',
     /// `x`: the further parts of a value that is too long for one key.
@@ -78,7 +78,7 @@ impl Table {
         Self::Waiting,
         Self::Refused,
         Self::Revision,
-        Self::Search,
+        Self::ParkedQuery,
         Self::Unread,
         Self::Part,
     ];
@@ -220,8 +220,8 @@ pub fn waiting(scope: &Scope, event: &EventId) -> Vec<u8> {
 
 /// The search for what a parked name belongs to.
 #[must_use]
-pub fn search(scope: &Scope, name: &str) -> Vec<u8> {
-    scoped(Table::Search, scope, &[name])
+pub fn parked_query(scope: &Scope, name: &str) -> Vec<u8> {
+    scoped(Table::ParkedQuery, scope, &[name])
 }
 
 /// An event that could not be read.
@@ -307,7 +307,7 @@ mod tests {
             (256, Item::Action(3)),
             (1, Item::Action(2)),
             (2, Item::Create(1)),
-            (300, Item::LookUp(4)),
+            (300, Item::Query(4)),
         ];
         let mut keys: Vec<_> = items
             .iter()
@@ -327,15 +327,18 @@ mod tests {
                 (1, of(Item::Action(2))),
                 (256, of(Item::Action(3))),
                 (1, of(Item::Notice(12))),
-                (300, of(Item::LookUp(4))),
+                (300, of(Item::Query(4))),
                 (5, of(Item::Wake)),
             ]
         );
         for scope in ["stripe", "stripe/acct_1"].map(Scope::of) {
-            let search = due_search(Timestamp::from_s(7), &scope, "pi_1");
+            let search = due_parked_query(Timestamp::from_s(7), &scope, "pi_1");
             assert_eq!(
                 parse_due(&search),
-                Some((Timestamp::from_s(7), Due::Search(scope, "pi_1".to_owned())))
+                Some((
+                    Timestamp::from_s(7),
+                    Due::ParkedQuery(scope, "pi_1".to_owned())
+                ))
             );
         }
         assert!(parse_due(b"d").is_none() && parse_due(b"dcstripe\0").is_none());

@@ -1,5 +1,5 @@
 //! Which license carries which label, as far as it was ever read: kept, so that a crawl goes on where the last process left
-//! it. A label never changes. Hashes only, as the look-up makes them.
+//! it. A label never changes. Hashes only, as the recovery makes them.
 
 use super::RecordError;
 use super::key::{self, Table};

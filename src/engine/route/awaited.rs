@@ -75,7 +75,7 @@ pub(in crate::engine) fn hold_back(
     tx: &Transaction<'_, '_>,
     machine: &mut Machine,
 ) -> Result<(), RecordError> {
-    let (revisions, now) = (&tx.now.rules.revisions, tx.now.at);
+    let (revisions, now) = (&tx.context.rules.revisions, tx.context.at);
     let mut awaited = Awaited::new(&*tx.working, machine);
     let mut back = Vec::new();
     for (index, action) in machine.actions.iter().enumerate() {

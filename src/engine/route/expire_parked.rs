@@ -1,6 +1,6 @@
 //! What waited so long for its machine that it never will find one.
 
-use super::query;
+use super::parked_query;
 use crate::domain::fact::Fact;
 use crate::domain::id::{EventId, Scope};
 use crate::domain::time::{Span, Timestamp};
@@ -27,7 +27,7 @@ pub(in crate::engine) fn never_linked(
 ) -> Result<Receipt, RecordError> {
     let entry = key::waiting(scope, event);
     let parked = record::get::<Fact>(tx.working, &entry)?;
-    let Some(fact) = parked.filter(|fact| has_waited_too_long(fact, tx.now.at)) else {
+    let Some(fact) = parked.filter(|fact| has_waited_too_long(fact, tx.context.at)) else {
         return Ok(Receipt::Unknown); // its purchase has come meanwhile
     };
     for name in fact.names() {
@@ -41,6 +41,6 @@ pub(in crate::engine) fn never_linked(
         record::put(tx.working, kept_at, &kept)?;
     }
     record::delete(tx.working, entry)?;
-    query::end(tx, scope, &fact)?;
+    parked_query::end(tx, scope, &fact)?;
     Ok(Receipt::Done)
 }

@@ -7,7 +7,7 @@ use crate::domain::action::SeatId;
 use crate::domain::context::DecisionContext;
 use crate::domain::decide::{self, Verdict};
 use crate::domain::extension::{
-    self, Extends, Extension, Looked, NotExtended, Offer, SeatAsked, Sought, is_same_customer,
+    self, Extends, Extension, NotExtended, Offer, SeatAsked, Sought, Target, is_same_customer,
     may_have, pair,
 };
 use crate::domain::fact::NamedLicense;
@@ -18,7 +18,7 @@ use crate::domain::time::{Span, Timestamp};
 use crate::domain::transfer::apart;
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, RecordError, View};
-use crate::engine::route::{lookup, of_key};
+use crate::engine::route::{machine_named, of_key};
 use crate::engine::write::transaction::Transaction;
 
 /// The most purchases of a customer that are looked at.
@@ -32,16 +32,16 @@ struct Candidate {
     offer: Offer,
 }
 
-/// Looks for the licenses that a purchase extends, once. Where that is settled now, so that the purchase is to be reconciled
+/// Resolves which licenses a purchase extends, once. Where that is settled now, so that the purchase is to be reconciled
 /// anew, returns what the operator is to be told.
-pub(in crate::engine) fn look(
+pub(in crate::engine) fn resolve(
     tx: &Transaction<'_, '_>,
     scope: &Scope,
     machine: &mut Machine,
     settled: &Verdict,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Result<Option<Vec<Report>>, RecordError> {
-    let mut asked = decide::extends(machine, &settled.folded, &settled.due, world);
+    let mut asked = decide::extends(machine, &settled.folded, &settled.due, context);
     if asked.is_empty() {
         return Ok(None);
     }
@@ -51,29 +51,29 @@ pub(in crate::engine) fn look(
         asked = others;
         match found(tx, scope, machine, &sought, &seats)? {
             Err(why @ (NotExtended::Unknown | NotExtended::Ended)) => {
-                let waits = waits(tx, scope, machine)?.filter(|until| *until > tx.now.at);
+                let waits = waits(tx, scope, machine)?.filter(|until| *until > tx.context.at);
                 if let Some(until) = waits {
-                    let earlier = machine.wake_at.filter(|wake| *wake > tx.now.at);
+                    let earlier = machine.wake_at.filter(|wake| *wake > tx.context.at);
                     machine.wake_at = Some(earlier.map_or(until, |wake| wake.min(until)));
                     return Ok(None);
                 }
-                told.push(Report::new(tx.now.at, Finding::NotExtended(why)));
+                told.push(Report::new(tx.context.at, Finding::NotExtended(why)));
             }
-            Err(why) => told.push(Report::new(tx.now.at, Finding::NotExtended(why))),
+            Err(why) => told.push(Report::new(tx.context.at, Finding::NotExtended(why))),
             Ok(found) => extends.extend(found),
         }
     }
     machine.told.extend(told.iter().cloned());
     let mut extends = extends.into_iter();
-    machine.looked = Some(match extends.next() {
-        Some(first) => Looked::Extends(Box::new(first), extends.collect()),
-        None => Looked::Own,
+    machine.target = Some(match extends.next() {
+        Some(first) => Target::Extends(Box::new(first), extends.collect()),
+        None => Target::Own,
     });
     // It is news: shown with the purchase, and nobody is alerted.
     let owners: BTreeSet<MachineId> = machine.extends().map(|e| e.machine.clone()).collect();
     let news = owners
         .into_iter()
-        .map(|owner| Report::new(tx.now.at, Finding::Extends(owner)));
+        .map(|owner| Report::new(tx.context.at, Finding::Extends(owner)));
     machine.told.extend(news);
     Ok(Some(told))
 }
@@ -92,7 +92,7 @@ fn waits(
             break;
         };
         let named = of_name(tx, scope, &names, &named)?;
-        let Some(named) = named.filter(|m| m.looked.is_none() && m.grants.is_empty()) else {
+        let Some(named) = named.filter(|m| m.target.is_none() && m.grants.is_empty()) else {
             break;
         };
         let own = named.named_license().and_then(|_| named.waits_for_named());
@@ -182,7 +182,7 @@ fn of_name(
 ) -> Result<Option<Machine>, RecordError> {
     let found = match named {
         NamedLicense::Key(key) => of_key(tx.working, scope, key)?,
-        NamedLicense::Purchase(object) => lookup(tx.working, scope, object.as_str())?,
+        NamedLicense::Purchase(object) => machine_named(tx.working, scope, object.as_str())?,
     };
     let linked = match found {
         Some(id) if id == buyer.id => None,
@@ -239,7 +239,7 @@ fn candidate(machine: &Machine, seat: SeatId, app_id: Option<AppId>) -> Candidat
     }
 }
 
-/// Where the licenses of a machine without any are: they moved, or it was given back before anybody looked for what it names.
+/// Where the licenses of a machine without any are: they moved, or it was given back before what it names was resolved.
 fn elsewhere(
     tx: &Transaction<'_, '_>,
     scope: &Scope,
@@ -315,15 +315,15 @@ pub(in crate::engine) fn tell(
 ) -> Result<(), RecordError> {
     // An invoice's machine may have become its session's.
     let name = owner.object().as_str();
-    let id = lookup(tx.working, owner.scope(), name)?.unwrap_or_else(|| owner.clone());
+    let id = machine_named(tx.working, owner.scope(), name)?.unwrap_or_else(|| owner.clone());
     let Some(known) = record::machine(tx.working, &id)? else {
         return Ok(());
     };
     if known.extensions.contains(extension) {
         return Ok(());
     }
-    tx.change(&id, |machine, world| {
-        extension::take_in(machine, extension, world.now);
+    tx.change(&id, |machine, context| {
+        extension::take_in(machine, extension, context.now);
     })?;
     Ok(())
 }
@@ -348,7 +348,7 @@ pub(in crate::engine) fn rename(
 
 /// Leads the keys of licenses that were just made to their machine.
 pub(in crate::engine) fn link_keys(tx: &mut Transaction<'_, '_>, scope: &Scope, machine: &Machine) {
-    let new = machine.grants.iter().filter(|g| g.since == tx.now.at);
+    let new = machine.grants.iter().filter(|g| g.since == tx.context.at);
     for grant in new {
         let entry = key::by_key(scope, &grant.key);
         tx.working

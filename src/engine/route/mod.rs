@@ -9,7 +9,7 @@ pub(crate) mod awaited;
 pub(crate) mod expire_parked;
 pub(in crate::engine) mod extend;
 pub(in crate::engine) mod key_limits;
-pub mod query;
+pub mod parked_query;
 pub(crate) mod reparse;
 pub(in crate::engine) mod transfer;
 pub(in crate::engine) mod unpark;
@@ -45,7 +45,7 @@ fn named(view: &dyn View, scope: &Scope, name: &Name) -> Result<Option<MachineId
     match name {
         Name::PaymentIntent(_) | Name::Charge(_) => linked(view, scope, name.as_str()),
         Name::Session(_) | Name::Subscription(_) | Name::Invoice(_) => {
-            lookup(view, scope, name.as_str())
+            machine_named(view, scope, name.as_str())
         }
     }
 }
@@ -75,7 +75,7 @@ fn led_to(view: &dyn View, entry: &[u8]) -> Result<Option<MachineId>, RecordErro
 ///
 /// # Errors
 /// The store's.
-pub(in crate::engine) fn lookup(
+pub(in crate::engine) fn machine_named(
     view: &dyn View,
     scope: &Scope,
     name: &str,

@@ -36,8 +36,8 @@ pub(in crate::engine) fn take_over(
     let attempts = Attempts {
         own: on_disk(tx, machine)?,
         incoming: on_disk(tx, &from)?,
-        land_until: tx.now.at
-            + tx.now
+        land_until: tx.context.at
+            + tx.context
                 .rules
                 .source(&machine.source)
                 .abilities
@@ -46,7 +46,7 @@ pub(in crate::engine) fn take_over(
     for action in &attempts.incoming {
         tx.working.delete(key::attempt(old, *action));
     }
-    transfer::take_over(machine, from, &attempts, tx.now.at);
+    transfer::take_over(machine, from, &attempts, tx.context.at);
     extend::rename(tx, machine, old)
 }
 
@@ -119,8 +119,8 @@ pub(in crate::engine) fn resubscription(
     let Some(customer) = &settled.folded.contact.customer else {
         return Ok(false);
     };
-    let (revisions, standing) = (&tx.now.rules.revisions, tx.now.standing);
-    let wanted = transfer::restorable(machine, &settled.folded, revisions, standing, tx.now.at);
+    let (revisions, standing) = (&tx.context.rules.revisions, tx.context.standing);
+    let wanted = transfer::restorable(machine, &settled.folded, revisions, standing, tx.context.at);
     if wanted.is_empty() {
         return Ok(false);
     }
@@ -139,7 +139,7 @@ pub(in crate::engine) fn resubscription(
                 continue;
             };
             let before = dues(&old);
-            if transfer::restore(machine, create, &mut old, tx.now.at) {
+            if transfer::restore(machine, create, &mut old, tx.context.at) {
                 tx.write(old, None, &before)?;
                 moved = true;
                 break;

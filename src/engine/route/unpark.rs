@@ -1,6 +1,6 @@
 //! Links, and claiming what was parked: a machine that gets a name gets everything that waits for it, and so on.
 
-use super::query;
+use super::parked_query;
 use crate::domain::decide;
 use crate::domain::fact::Fact;
 use crate::domain::id::{EventId, Scope};
@@ -80,7 +80,7 @@ fn claim(
         tx.working.delete(key::parked(scope, name.as_str(), event));
     }
     record::delete(tx.working, waiting)?;
-    query::end(tx, scope, &fact)?;
+    parked_query::end(tx, scope, &fact)?;
     let key = key::event(scope, event);
     if let Some(mut kept) = record::get::<EventRecord>(tx.working, &key)? {
         // rule 4: test mode touches nothing live, and the other way round.

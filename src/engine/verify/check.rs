@@ -12,9 +12,9 @@ use crate::domain::id::{MachineId, Scope};
 use crate::domain::lifecycle::Kind;
 use crate::domain::machine::Machine;
 use crate::domain::notice::NoticeStatus;
+use crate::domain::parked_query::ParkedQuery;
 use crate::domain::revision::Revision;
 use crate::domain::routing::names_to_link;
-use crate::domain::search::Search;
 use crate::engine::record::disposition::Disposition;
 use crate::engine::record::key::{self, Due, Table};
 use crate::engine::record::{
@@ -40,7 +40,7 @@ pub(super) fn entry(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wro
         Table::Unread => stray_unless(key, is_unread(view, key)?),
         Table::Attempt => stray_unless(key, is_attempt(view, key)?),
         Table::Part => stray_unless(key, is_part(view, key)?),
-        Table::Search => search(view, key, first),
+        Table::ParkedQuery => search(view, key, first),
         Table::Customer => readable::<Customer>(view, key, first).map(|(_, wrong)| wrong),
         Table::Revision => readable::<Revision>(view, key, first).map(|(_, wrong)| wrong),
         Table::Refused => readable::<RefusedRecord>(view, key, first).map(|(_, wrong)| wrong),
@@ -96,7 +96,7 @@ fn machine(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wrong>, Reco
     let mut should: BTreeMap<Vec<u8>, Vec<u8>> = BTreeMap::new();
     should.extend(dues(&machine).into_iter().map(|entry| (entry, Vec::new())));
     for fact in &machine.facts {
-        // A look-up's answer is no event: it names what the machine is known by already.
+        // A query's answer is no event: it names what the machine is known by already.
         if view.get(&key::event(scope, &fact.id))?.is_some() {
             let link = |name: crate::domain::fact::Name| {
                 let id = machine.id.to_string().into_bytes();
@@ -194,12 +194,12 @@ fn waiting(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wrong>, Reco
 }
 
 fn search(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wrong>, RecordError> {
-    let (search, mut wrong) = readable::<Search>(view, key, first)?;
+    let (search, mut wrong) = readable::<ParkedQuery>(view, key, first)?;
     let due = search.and_then(|search| search.due);
     if let Some(at) = due
         && let [scope, name] = key::parts(key)[..]
     {
-        let entry = key::due_search(at, &Scope::of(scope), name);
+        let entry = key::due_parked_query(at, &Scope::of(scope), name);
         if view.get(&entry)?.is_none() {
             let (key, value) = (key.to_vec(), Vec::new());
             wrong.push(Wrong::Missing { key, entry, value });
@@ -211,8 +211,8 @@ fn search(view: &dyn View, key: &[u8], first: Bytes) -> Result<Vec<Wrong>, Recor
 fn is_due(view: &dyn View, key: &[u8]) -> Result<bool, RecordError> {
     match key::parse_due(key) {
         None => Ok(false),
-        Some((at, Due::Search(scope, name))) => {
-            match record::get::<Search>(view, &key::search(&scope, &name)) {
+        Some((at, Due::ParkedQuery(scope, name))) => {
+            match record::get::<ParkedQuery>(view, &key::parked_query(&scope, &name)) {
                 Ok(search) => Ok(search.is_some_and(|s| s.due == Some(at))),
                 Err(RecordError::Form { .. }) => Ok(true),
                 Err(error) => Err(error),

@@ -24,7 +24,7 @@ use crate::store::{KeyRange, Read};
 pub use wrong::Wrong;
 
 /// An entry that seems wrong is looked at again until nothing was committed meanwhile, but not more often than this.
-const LOOKS_MAX: usize = 1_000;
+const WAKE_UPS_MAX: usize = 1_000;
 
 /// What was looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -77,7 +77,7 @@ fn steady(
     given: Given<'_>,
 ) -> Result<Vec<Wrong>, RecordError> {
     let mut first = Some(first);
-    for _ in 0..LOOKS_MAX {
+    for _ in 0..WAKE_UPS_MAX {
         let before = reader.seq()?;
         let Some(value) = first else {
             return Ok(Vec::new());
@@ -127,12 +127,12 @@ fn folds_otherwise(
         standing: &orders,
         live_licenses: 0,
     };
-    let looked = Input::WakeUp {
+    let wake_up = Input::WakeUp {
         machine: machine.id.clone(),
     };
-    Transaction::new(&mut working, context).input(&looked)?;
-    let looked_at = record::machine(&working, &machine.id)?;
-    let differs = looked_at.is_none_or(|looked_at| !leads_to_the_same(machine, &looked_at));
+    Transaction::new(&mut working, context).input(&wake_up)?;
+    let woken = record::machine(&working, &machine.id)?;
+    let differs = woken.is_none_or(|woken| !leads_to_the_same(machine, &woken));
     Ok(differs.then(|| Wrong::Differs(machine.id.clone())))
 }
 

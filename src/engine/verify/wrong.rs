@@ -14,7 +14,7 @@ pub enum Wrong {
     Unreadable {
         /// Its key.
         key: Vec<u8>,
-        /// Why.
+        /// Why it cannot be read.
         why: String,
     },
     /// The facts of a machine lead to something else than its record says.

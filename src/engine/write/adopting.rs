@@ -69,7 +69,7 @@ fn adopt(tx: &mut Transaction<'_, '_>, adoption: &Adoption) -> Result<Receipt, R
         return Ok(Receipt::Duplicate);
     }
     if begins {
-        (machine.adopted_at, machine.meant) = (Some(tx.now.at), adoption.meant);
+        (machine.adopted_at, machine.meant) = (Some(tx.context.at), adoption.meant);
     }
     let id = machine.id.clone();
     waiting::forget(tx.working, &id)?;
@@ -93,7 +93,7 @@ pub(super) fn link_waiting(
     tx: &mut Transaction<'_, '_>,
     machine: &mut Machine,
 ) -> Result<(), RecordError> {
-    let since = tx.now.rules.store_since;
+    let since = tx.context.rules.store_since;
     if !began_before(machine, since, &[]) {
         return Ok(());
     }
@@ -117,14 +117,14 @@ fn link(
     found: &[FoundLicense],
     under_way: &[u32],
 ) -> Linked {
-    let revisions = &tx.now.rules.revisions;
-    let folded = machine.folded(revisions, tx.now.at);
-    let devices_max = tx.now.rules.devices_max(&machine.source);
+    let revisions = &tx.context.rules.revisions;
+    let folded = machine.folded(revisions, tx.context.at);
+    let devices_max = tx.context.rules.devices_max(&machine.source);
     let due = entitlement(
         &folded,
         &machine.extensions,
         revisions,
-        tx.now.at,
+        tx.context.at,
         devices_max,
     );
     let is_cut = folded
@@ -136,14 +136,14 @@ fn link(
         whole: due.complete && !is_cut,
         under_way,
         service: service_of(tx, machine),
-        now: tx.now.at,
+        now: tx.context.at,
     };
     link_found(machine, found, of)
 }
 
 /// The license service where the licenses of a purchase are found.
 fn service_of(tx: &Transaction<'_, '_>, machine: &Machine) -> Option<ServiceKind> {
-    ServiceKind::named(tx.now.rules.source(&machine.source).service)
+    ServiceKind::named(tx.context.rules.source(&machine.source).service)
 }
 
 /// Forgets a purchase that was adopted and that nothing has acted on since, as if it had never been taken in, and the keys
@@ -190,14 +190,14 @@ fn take_in(
     fresh: bool,
 ) -> Result<bool, RecordError> {
     let entry = key::event(scope, &delivery.id);
-    let EventPayload::Fact(fact) = &delivery.heard else {
+    let EventPayload::Fact(fact) = &delivery.payload else {
         return Ok(false);
     };
-    if tx.working.get(&entry)?.is_some() || !key_limits::fits(&delivery.heard) {
+    if tx.working.get(&entry)?.is_some() || !key_limits::fits(&delivery.payload) {
         return Ok(false);
     }
     let fact = Fact {
-        received: tx.now.at,
+        received: tx.context.at,
         ..(**fact).clone()
     };
     add_fact(machine, &fact);
@@ -205,7 +205,7 @@ fn take_in(
     let kept = EventRecord {
         kind: delivery.kind.clone(),
         created: delivery.created,
-        received: tx.now.at,
+        received: tx.context.at,
         disposition: Disposition::Applied(Some(machine.id.clone())),
         raw: delivery.raw.clone(),
         livemode: delivery.livemode,

@@ -22,7 +22,7 @@ impl Transaction<'_, '_> {
         if !self.is_wanted(machine, action, read)? {
             return Ok(Receipt::Unknown);
         }
-        let at = self.now.at.ms().to_be_bytes().to_vec();
+        let at = self.context.at.ms().to_be_bytes().to_vec();
         self.working.put(key::attempt(machine, action), at);
         Ok(Receipt::Done)
     }
@@ -55,7 +55,7 @@ impl Transaction<'_, '_> {
         let Some(outbox) = self.outbox.filter(|_| machine.held.is_none()) else {
             return Ok(());
         };
-        let now = self.now.at;
+        let now = self.context.at;
         let is_new =
             |a: &&Action| a.is_ready_create() && a.attempts == 0 && a.at == now && a.due <= now;
         if !machine.actions.iter().any(|a| is_new(&a)) {

@@ -172,7 +172,7 @@ impl Writer {
             let at = self.trust.now();
             let (gaps, standing) = (self.gaps.load_full(), self.standing.load_full());
             let stops_held = self.trust.stops_held();
-            let now = TxContext {
+            let context = TxContext {
                 rules: &rules,
                 at,
                 jitter: rand::random_range(0..1000),
@@ -183,7 +183,8 @@ impl Writer {
             };
             while let Some(job) = jobs.next_if(|_| working.size() < BATCH_LEN_MAX) {
                 working.begin();
-                let mut transaction = Transaction::new(&mut working, now).with_outbox(&self.outbox);
+                let mut transaction =
+                    Transaction::new(&mut working, context).with_outbox(&self.outbox);
                 let result = transaction.input(&job.input);
                 let (mut raised, mut reserved) = (transaction.alerts, transaction.attempted);
                 match result {

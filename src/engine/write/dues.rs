@@ -29,10 +29,10 @@ fn item(action: &Action) -> Item {
     let is_check = matches!(action.act, Act::Read { .. });
     let (id, is_tried) = (action.id, action.attempts > 0 && !is_check);
     if action.act.question().is_some() {
-        return Item::LookUp(id);
+        return Item::Query(id);
     }
     match (action.phase, action.is_ready_create()) {
-        (CreatePhase::Look { .. }, _) => Item::Look(id),
+        (CreatePhase::Recover { .. }, _) => Item::Recover(id),
         (CreatePhase::Ready, true) if is_tried => Item::CreateAgain(id),
         (CreatePhase::Ready, true) => Item::Create(id),
         (CreatePhase::Ready, false) if is_tried => Item::ActionAgain(id),
@@ -64,10 +64,10 @@ pub(super) fn first(machine: &Machine) -> Option<(Timestamp, Item)> {
     let order = |item: Item| match item {
         Item::Create(n)
         | Item::CreateAgain(n)
-        | Item::Look(n)
+        | Item::Recover(n)
         | Item::Action(n)
         | Item::ActionAgain(n) => (0, n),
-        Item::LookUp(n) => (1, n),
+        Item::Query(n) => (1, n),
         Item::Notice(n) => (2, n),
         Item::Wake => (3, 0),
     };
@@ -103,13 +103,13 @@ mod tests {
         assert_eq!(lane(|_| {}), Work::Create);
         assert_eq!(lane(tried), Work::CreateAgain);
         let looked_for = |action: &mut Action| {
-            action.phase = CreatePhase::Look {
+            action.phase = CreatePhase::Recover {
                 since: NOW,
                 absent: 0,
                 any_age: false,
             };
         };
-        assert_eq!(lane(looked_for), Work::Look);
+        assert_eq!(lane(looked_for), Work::Recover);
         let key = || LicenseKey::new("AAAA-1");
         let revoke = Act::Revoke { key: key() };
         assert_eq!(lane(|a| a.act = revoke.clone()), Work::License);

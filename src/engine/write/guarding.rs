@@ -13,13 +13,13 @@ pub(super) fn admit(
     tx: &mut Transaction<'_, '_>,
     machine: &mut Machine,
 ) -> Result<(), RecordError> {
-    let Some(limits) = tx.now.rules.guard else {
+    let Some(limits) = tx.context.rules.guard else {
         return Ok(());
     };
     let uncounted = |a: &Action| {
         a.outcome == ActionOutcome::Pending
             && matches!(a.cleared, None | Some(Cleared::Repair { .. }))
-            && is_hurtful(machine, a, tx.now.at)
+            && is_hurtful(machine, a, tx.context.at)
     };
     let hurtful: Vec<usize> = (0..machine.actions.len())
         .filter(|n| uncounted(&machine.actions[*n]))
@@ -30,12 +30,12 @@ pub(super) fn admit(
     let mut record = standing::guard(tx.working)?;
     for index in hurtful {
         let action = &mut machine.actions[index];
-        match record.admit(&limits, tx.now.live_licenses, tx.now.at) {
+        match record.admit(&limits, tx.context.live_licenses, tx.context.at) {
             Admission::Counted => action.cleared = Some(counted(action.cleared.take())),
             Admission::Held { trips } => {
-                action.hold(Hold::Guard, tx.now.at);
+                action.hold(Hold::Guard, tx.context.at);
                 if trips {
-                    let report = Report::new(tx.now.at, Finding::GuardTripped);
+                    let report = Report::new(tx.context.at, Finding::GuardTripped);
                     let machine = machine.id.clone();
                     tx.alerts.push(Alert { machine, report });
                 }

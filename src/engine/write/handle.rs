@@ -27,7 +27,7 @@ use crate::store::{FullCause, KeyRange, Read, ReadError};
 pub struct Full {
     /// Since when.
     pub since: Timestamp,
-    /// What.
+    /// Why nothing more can be written.
     pub cause: FullCause,
 }
 

@@ -45,30 +45,30 @@ impl Transaction<'_, '_> {
         let under_way = self.under_way(&machine)?;
         change(
             &mut machine,
-            &self.world(rules, customer.as_ref(), &under_way),
+            &self.decision_context(rules, customer.as_ref(), &under_way),
         );
         self.settle_and_write(&scope, machine, fold, &before)?;
         Ok(Receipt::Done)
     }
 
-    fn world<'r>(
+    fn decision_context<'r>(
         &'r self,
         rules: &'r SourceRules,
         customer: Option<&'r Customer>,
         under_way: &'r [u32],
     ) -> DecisionContext<'r> {
         DecisionContext {
-            revisions: &self.now.rules.revisions,
-            now: self.now.at,
+            revisions: &self.context.rules.revisions,
+            now: self.context.at,
             abilities: &rules.abilities,
             customer,
-            store_since: self.now.rules.store_since,
-            gaps: self.now.gaps,
-            jitter: self.now.jitter,
+            store_since: self.context.rules.store_since,
+            gaps: self.context.gaps,
+            jitter: self.context.jitter,
             under_way,
-            stops_held: self.now.stops_held,
+            stops_held: self.context.stops_held,
             brakes: Brakes {
-                standing: self.now.standing,
+                standing: self.context.standing,
                 service: rules.service,
             },
         }
@@ -113,16 +113,17 @@ impl Transaction<'_, '_> {
         fold: Option<Fold>,
         before: &BTreeSet<Vec<u8>>,
     ) -> Result<(), RecordError> {
-        customer_orders::hear(&mut machine, self.now.standing, self.now.at);
+        customer_orders::hear(&mut machine, self.context.standing, self.context.at);
         adopting::link_waiting(self, &mut machine)?;
         let customer = self.customer_of(scope, &machine)?;
         let rules = self.source_rules(&machine.source);
         let under_way = self.under_way(&machine)?;
-        let known = fold.and_then(|fold| fold.of(&machine, &self.now.rules.revisions, self.now.at));
+        let known =
+            fold.and_then(|fold| fold.of(&machine, &self.context.rules.revisions, self.context.at));
         let mut settled = decide::reconcile_folded(
             &mut machine,
             known,
-            &self.world(rules, customer.as_ref(), &under_way),
+            &self.decision_context(rules, customer.as_ref(), &under_way),
         );
         if machine.kind == Kind::Subscription
             && transfer::resubscription(self, scope, &mut machine, &settled)?
@@ -130,13 +131,13 @@ impl Transaction<'_, '_> {
             settled = decide::reconcile_folded(
                 &mut machine,
                 Some(settled.folded),
-                &self.world(rules, customer.as_ref(), &under_way),
+                &self.decision_context(rules, customer.as_ref(), &under_way),
             );
         }
-        let world = self.world(rules, customer.as_ref(), &under_way);
-        if let Some(found) = extend::look(self, scope, &mut machine, &settled, &world)? {
+        let context = self.decision_context(rules, customer.as_ref(), &under_way);
+        if let Some(found) = extend::resolve(self, scope, &mut machine, &settled, &context)? {
             let told = std::mem::take(&mut settled.reports);
-            settled = decide::reconcile_folded(&mut machine, Some(settled.folded), &world);
+            settled = decide::reconcile_folded(&mut machine, Some(settled.folded), &context);
             settled.reports.splice(0..0, told.into_iter().chain(found));
         }
         let added = extension::added_by(&machine, &settled.due);
@@ -157,7 +158,7 @@ impl Transaction<'_, '_> {
             }
         }
         addresses::note(self, &machine, &settled.folded.contact, customer.as_ref())?;
-        let fold = Fold::new(&machine, self.now.at, settled.folded);
+        let fold = Fold::new(&machine, self.context.at, settled.folded);
         if let Some(machine) = self.write(machine, Some(fold), before)? {
             self.attempt_at_once(machine)?;
         }
@@ -178,7 +179,7 @@ impl Transaction<'_, '_> {
         if machine.held.is_none()
             && let Err(why) = machine.check()
         {
-            let report = Report::new(self.now.at, Finding::Held(why));
+            let report = Report::new(self.context.at, Finding::Held(why));
             self.alerts.push(Alert {
                 machine: machine.id.clone(),
                 report,

@@ -12,7 +12,7 @@ use crate::engine::input::{Delivery, EventPayload, Receipt};
 use crate::engine::record::disposition::{Disposition, Reason};
 use crate::engine::record::key;
 use crate::engine::record::{self, EventRecord, RecordError, View};
-use crate::engine::route::query;
+use crate::engine::route::parked_query;
 use crate::engine::route::route;
 use crate::engine::route::transfer;
 use crate::engine::route::unpark;
@@ -91,10 +91,10 @@ impl Transaction<'_, '_> {
             Disposition::Ignored(Reason::OtherMode)
         } else if delivery.account.is_some() && !rules.connect {
             Disposition::Ignored(Reason::Connect)
-        } else if !crate::engine::route::key_limits::fits(&delivery.heard) {
+        } else if !crate::engine::route::key_limits::fits(&delivery.payload) {
             Disposition::Ignored(Reason::UnfitId)
         } else {
-            match &delivery.heard {
+            match &delivery.payload {
                 EventPayload::Fact(fact) => {
                     self.fact(&delivery.source, scope, delivery.livemode, fact)?
                 }
@@ -138,7 +138,7 @@ impl Transaction<'_, '_> {
         livemode: Option<bool>,
         fact: &Fact,
     ) -> Result<Disposition, RecordError> {
-        match route(self.working, scope, fact, &self.now.rules.revisions)? {
+        match route(self.working, scope, fact, &self.context.rules.revisions)? {
             Route::Nowhere(why) => Ok(Disposition::Ignored(why)),
             Route::Wait { names, .. } if names.is_empty() => {
                 Ok(Disposition::Ignored(Reason::NamesNothing))
@@ -149,8 +149,8 @@ impl Transaction<'_, '_> {
                         .put(key::parked(scope, name, &fact.id), Vec::new());
                 }
                 record::put(self.working, key::waiting(scope, &fact.id), fact)?;
-                if counts == Meanwhile::Parked && self.source_rules(source).abilities.looks_up {
-                    query::begin(self, scope, fact)?;
+                if counts == Meanwhile::Parked && self.source_rules(source).abilities.can_query {
+                    parked_query::begin(self, scope, fact)?;
                 }
                 Ok(match counts {
                     Meanwhile::Parked => Disposition::Parked(names),

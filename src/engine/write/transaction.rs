@@ -33,7 +33,7 @@ use crate::engine::record::server;
 use crate::engine::record::standing;
 use crate::engine::record::{self, RecordError, RefusedRecord};
 use crate::engine::route::expire_parked;
-use crate::engine::route::query;
+use crate::engine::route::parked_query;
 use crate::engine::route::reparse;
 use crate::engine::verify;
 
@@ -61,14 +61,14 @@ pub struct TxContext<'a> {
 pub struct Alert {
     /// The machine.
     pub machine: MachineId,
-    /// What.
+    /// The finding, and when it was made.
     pub report: Report,
 }
 
 /// A transaction under way.
 pub struct Transaction<'w, 'a> {
     pub(in crate::engine) working: &'w mut Working<'a>,
-    pub(in crate::engine) now: TxContext<'w>,
+    pub(in crate::engine) context: TxContext<'w>,
     /// What the operator should be told when it is committed.
     pub alerts: Vec<Alert>,
     /// Where what is decided goes when it is committed.
@@ -80,10 +80,10 @@ pub struct Transaction<'w, 'a> {
 impl<'w, 'a> Transaction<'w, 'a> {
     /// Begins one over a view.
     #[must_use]
-    pub fn new(working: &'w mut Working<'a>, now: TxContext<'w>) -> Self {
+    pub fn new(working: &'w mut Working<'a>, context: TxContext<'w>) -> Self {
         Self {
             working,
-            now,
+            context,
             alerts: Vec::new(),
             outbox: None,
             attempted: Vec::new(),
@@ -120,16 +120,16 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 sent,
             } => {
                 self.working.delete(key::attempt(machine, *action));
-                self.change(machine, |m, world| {
-                    decide::outcome(m, *action, outcome, *sent, world)
+                self.change(machine, |m, context| {
+                    decide::outcome(m, *action, outcome, *sent, context)
                 })
             }
             Input::Mailed {
                 machine,
                 notice,
                 mailed,
-            } => self.change(machine, |m, world| {
-                decide::mailed(m, *notice, mailed, world)
+            } => self.change(machine, |m, context| {
+                decide::mailed(m, *notice, mailed, context)
             }),
             Input::WakeUp { machine } => self.change(machine, |_, _| {}),
             Input::Decision {
@@ -139,9 +139,9 @@ impl<'w, 'a> Transaction<'w, 'a> {
                 at,
             } => self.decided(
                 machine,
-                &Fact::decided(id.clone(), decision, *at, self.now.at),
+                &Fact::decided(id.clone(), decision, *at, self.context.at),
             ),
-            Input::Searched {
+            Input::ParkedQueryDone {
                 scope,
                 name,
                 outcome,
@@ -171,7 +171,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
             Input::GuardReset => standing::reset_guard(self.working),
             Input::Compare { machine } => self.change(machine, |m, w| holding::compare(m, w.now)),
             Input::Mend { key } => verify::mend(self.working, key),
-            Input::Heartbeat => Ok(gaps::beat(self.working, self.now.at)),
+            Input::Heartbeat => Ok(gaps::beat(self.working, self.context.at)),
         }
     }
 
@@ -206,7 +206,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
         name: &str,
         outcome: &Outcome,
     ) -> Result<Receipt, RecordError> {
-        let known = query::looked(self, scope, name, outcome)?;
+        let known = parked_query::answered(self, scope, name, outcome)?;
         Ok(if known {
             Receipt::Done
         } else {
@@ -215,7 +215,7 @@ impl<'w, 'a> Transaction<'w, 'a> {
     }
 
     fn mail_now(&mut self, machine: &MachineId) -> Result<Receipt, RecordError> {
-        self.change(machine, |m, world| operator::mail_now(m, world.now))
+        self.change(machine, |m, context| operator::mail_now(m, context.now))
     }
 
     /// Keeps a delivery that was no event, for the operator.
@@ -240,12 +240,12 @@ impl<'w, 'a> Transaction<'w, 'a> {
     /// Keeps plans and policies as the newest revision; a duplicate where it says so already.
     fn revision(&mut self, plans: &[Plan], policies: &[Policy]) -> Result<Receipt, RecordError> {
         let kept = revisions::kept(self.working)?;
-        let new = revisions::put(self.working, &kept, plans, policies, self.now.at)?;
+        let new = revisions::put(self.working, &kept, plans, policies, self.context.at)?;
         Ok(new.map_or(Receipt::Duplicate, |_| Receipt::Done))
     }
 
     pub(in crate::engine) fn source_rules(&self, source: &SourceName) -> &'w SourceRules {
-        self.now.rules.source(source)
+        self.context.rules.source(source)
     }
 }
 

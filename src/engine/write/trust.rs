@@ -52,7 +52,7 @@ impl Trust {
     /// The present, to decide by: where the clock jumped to it, stops are held from this very instant.
     pub(super) fn now(&self) -> Timestamp {
         let mut jumps = self.jumps();
-        let (now, jump) = jumps.watch.look(&self.clock);
+        let (now, jump) = jumps.watch.check(&self.clock);
         if let Some(jump) = jump {
             jumps.untold.push(jump);
             if jump.ms().abs() > JUMP_MAX.ms() {

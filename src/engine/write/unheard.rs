@@ -27,7 +27,10 @@ pub(super) fn report(
     tx.working.put(key, Vec::new());
     tx.alerts.push(Alert {
         machine: machine.id.clone(),
-        report: Report::new(tx.now.at, Finding::NoInvoiceHeard(machine.source.clone())),
+        report: Report::new(
+            tx.context.at,
+            Finding::NoInvoiceHeard(machine.source.clone()),
+        ),
     });
     Ok(())
 }
@@ -54,7 +57,7 @@ mod tests {
             guard: None,
         };
         let mut working = Working::new(&store);
-        let now = TxContext {
+        let context = TxContext {
             rules: &rules,
             at: Timestamp::from_s(1_767_607_200),
             jitter: 0,
@@ -63,12 +66,12 @@ mod tests {
             standing: &crate::domain::standing::StandingOrders::default(),
             live_licenses: 0,
         };
-        let mut tx = Transaction::new(&mut working, now);
+        let mut tx = Transaction::new(&mut working, context);
         for (n, (source, unheard)) in sources.iter().enumerate() {
             let id = format!("{source}/sub_{n}").parse().unwrap();
             let source = SourceName::from(*source);
             let machine = Machine::new(id, Kind::Subscription, source, None);
-            let mut folded = fold(Kind::Subscription, &[], &rules.revisions, now.at);
+            let mut folded = fold(Kind::Subscription, &[], &rules.revisions, context.at);
             if let Life::Subscription(life) = &mut folded.life {
                 life.unheard = *unheard;
             }

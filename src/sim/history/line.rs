@@ -1,5 +1,5 @@
 //! One line of a history: an event as Stripe sent it, or in an envelope that says when and from where it came, or what a
-//! person decided, or what a look-up answered.
+//! person decided, or what a query answered.
 
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -11,13 +11,13 @@ use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
 use crate::sources::stripe::delivery::delivery;
 use crate::sources::stripe::event;
-use crate::sources::stripe::lookup;
+use crate::sources::stripe::query_answer;
 
 #[derive(serde::Deserialize)]
 struct LineEnvelope<'a> {
     received_at: Option<Timestamp>,
     source: Option<String>,
-    /// Of a look-up: the connected account that was asked about. (Events name it themselves, by the same word.)
+    /// Of a query: the connected account that was asked about. (Events name it themselves, by the same word.)
     account: Option<Value>,
     #[serde(borrow)]
     event: Option<&'a RawValue>,
@@ -27,7 +27,7 @@ struct LineEnvelope<'a> {
     lookup: Option<&'a RawValue>,
 }
 
-/// Reads a line: a bare event, or an event, a decision or a look-up in an envelope.
+/// Reads a line: a bare event, or an event, a decision or a query in an envelope.
 pub(super) fn read(text: &str) -> Result<Line, String> {
     if let Some(line) = exported(text) {
         return Ok(line);
@@ -53,10 +53,10 @@ pub(super) fn read(text: &str) -> Result<Line, String> {
     }
     let body = envelope.event.map_or(text, RawValue::get);
     let event = event::read_text(body, Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
-    Ok(told(event, &source, envelope.received_at))
+    Ok(event_line(event, &source, envelope.received_at))
 }
 
-fn told(mut event: event::Event, source: &SourceName, received: Option<Timestamp>) -> Line {
+fn event_line(mut event: event::Event, source: &SourceName, received: Option<Timestamp>) -> Line {
     let received = received.unwrap_or(event.created);
     if let event::EventContent::Fact(fact) = &mut event.content {
         fact.received = received;
@@ -84,7 +84,7 @@ fn exported(text: &str) -> Option<Line> {
     }
     let source = SourceName::new(envelope.source.unwrap_or_else(|| "stripe".to_owned()));
     let event = event::read_text(body, Timestamp::from_ms(0)).ok()?;
-    Some(told(event, &source, envelope.received_at))
+    Some(event_line(event, &source, envelope.received_at))
 }
 
 fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Result<Line, String> {
@@ -126,7 +126,7 @@ fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Resu
 
 fn looked_up(text: &str, received: Option<Timestamp>, scope: &Scope) -> Result<Line, String> {
     let received = received.ok_or("a look-up needs `received_at`")?;
-    let delivery = lookup::delivery(text.as_bytes(), scope, received, Vec::new())?;
+    let delivery = query_answer::delivery(text.as_bytes(), scope, received, Vec::new())?;
     Ok(Line {
         received,
         input: Input::Delivery(Box::new(delivery)),

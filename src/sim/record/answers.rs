@@ -1,4 +1,4 @@
-//! What look-ups answered, written from the facts that they became: in the newest API version's shape, as Stripe would answer.
+//! What queries answered, written from the facts that they became: in the newest API version's shape, as Stripe would answer.
 
 use serde_json::{Map, Value, json};
 
@@ -181,19 +181,19 @@ mod tests {
     use super::*;
     use crate::domain::id::Scope;
     use crate::engine::input::EventPayload;
-    use crate::sources::stripe::lookup;
+    use crate::sources::stripe::query_answer;
 
     const NOW: Timestamp = Timestamp::from_s(1_767_607_200);
 
     fn read(answer: &Value) -> Fact {
         let text = answer.to_string();
-        let read = lookup::delivery(text.as_bytes(), &Scope::of("stripe"), NOW, Vec::new());
-        match read.unwrap().heard {
+        let read = query_answer::delivery(text.as_bytes(), &Scope::of("stripe"), NOW, Vec::new());
+        match read.unwrap().payload {
             EventPayload::Fact(fact) => *fact,
-            heard @ (EventPayload::Customer(_)
+            payload @ (EventPayload::Customer(_)
             | EventPayload::Ignored(_)
             | EventPayload::Unreadable(_)) => {
-                panic!("{heard:?}")
+                panic!("{payload:?}")
             }
         }
     }

@@ -88,7 +88,7 @@ pub(super) fn of(e: &Envelope<'_, '_>, body: &FactBody) -> Option<Chain> {
             | InvoiceEvent::Voided
             | InvoiceEvent::Uncollectible
             | InvoiceEvent::Overdue
-            | InvoiceEvent::LookedUp => return None,
+            | InvoiceEvent::Queried => return None,
         },
         FactBody::Charge(c) => (c.id.as_str(), CHARGE),
         FactBody::Refund(r) => (r.id.as_str(), STATUS),

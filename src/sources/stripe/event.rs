@@ -49,7 +49,7 @@ pub enum EventContent {
     Fact(Fact),
     /// Something about a customer apart from any purchase.
     Customer(Customer),
-    /// Nothing, because.
+    /// It changes nothing, for this reason.
     Ignored(Reason),
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use keyward::adopt::table::{self, KeyTable};
 use keyward::adopt::{
     ANSWER_BYTES_MAX, Found, KnownShop, LicenseList, Question, Share, StripeClient, delivered,
-    list_client_at, look,
+    examine, list_client_at,
 };
 use keyward::clock::Clock;
 use keyward::domain::action::GrantStatus;
@@ -81,7 +81,7 @@ async fn found(shop: &Shop, rules: &Rules, templates: &[Template], now: Timestam
         now,
     };
     let mut table: KeyTable = table::read(shop.table().as_bytes()).unwrap();
-    let found = look(&question, &mut table, &mut |_| {}).await.unwrap();
+    let found = examine(&question, &mut table, &mut |_| {}).await.unwrap();
     table.close();
     assert_eq!(table.bad.len(), 4, "the table's bad lines are named");
     found

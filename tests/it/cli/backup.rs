@@ -66,9 +66,9 @@ fn a_folder_whose_disk_is_gone_is_told_and_backups_go_on() {
     let schedule = daily(&place);
     let day = 24 * 60;
     let step = |n: i64| {
-        backups.look(&schedule, at(n * day));
+        backups.check(&schedule, at(n * day));
         backups.by_schedule(&schedule, at(n * day), &|_| true);
-        backups.look(&schedule, at(n * day));
+        backups.check(&schedule, at(n * day));
     };
     step(0);
     step(1);
@@ -89,7 +89,7 @@ fn a_folder_whose_disk_is_gone_is_told_and_backups_go_on() {
     for name in listed(&away) {
         std::fs::rename(away.join(&name), schedule.folder.join(&name)).unwrap();
     }
-    backups.look(&schedule, at(2 * day + 1));
+    backups.check(&schedule, at(2 * day + 1));
     assert_eq!(backups.status().lost, None);
     step(3);
     assert_eq!(listed(&schedule.folder).len(), 2, "they are rotated again");

@@ -204,7 +204,7 @@ async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) 
             match item {
                 Item::Create(action)
                 | Item::CreateAgain(action)
-                | Item::Look(action)
+                | Item::Recover(action)
                 | Item::Action(action)
                 | Item::ActionAgain(action) => {
                     let (kept, read) = view::machine_and_version(handle.reader(), &machine)
@@ -248,7 +248,7 @@ async fn work(handle: &Handle, service: &impl Fn(&Machine, &Action) -> Outcome) 
                     )
                     .await;
                 }
-                Item::LookUp(_) => {}
+                Item::Query(_) => {}
                 Item::Wake => {
                     submit(handle, Input::WakeUp { machine }).await;
                 }

@@ -21,11 +21,11 @@ use keyward::domain::decision::{Decision, Verb};
 use keyward::domain::fact::Fact;
 use keyward::domain::id::{AppId, LicenseKey, PlanName, Scope, SourceName};
 use keyward::domain::machine::Machine;
+use keyward::domain::parked_query::ParkedQuery;
 use keyward::domain::plan::Devices;
 use keyward::domain::policy::Policy;
 use keyward::domain::policy_override::PolicyOverride;
 use keyward::domain::revision::Revision;
-use keyward::domain::search::Search;
 use keyward::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
 use keyward::domain::time::Timestamp;
 use keyward::engine::backup::Backups;
@@ -232,7 +232,7 @@ fn golden_rules_and_small_records() {
         bytes(&vec![Gap::between(at(1_767_607_200), at(1_767_610_800))])
     });
     golden::<Vec<(u64, u64)>>("labels", &|| bytes(&vec![(1_u64, u64::MAX)]));
-    golden::<Search>("search", &|| bytes(&Search::begun(at(1_767_607_200))));
+    golden::<ParkedQuery>("search", &|| bytes(&ParkedQuery::begun(at(1_767_607_200))));
     golden::<Customer>("customer", &|| {
         bytes(&Customer {
             id: "cus_1".into(),

@@ -154,7 +154,7 @@ async fn what_waits_and_what_is_held_by_customers_is_counted() {
         "{mails:?}"
     );
     assert_eq!(
-        (waits(Work::Licenses), waits(Work::LookUps)),
+        (waits(Work::Licenses), waits(Work::Queries)),
         (Waits::default(), Waits::default())
     );
     let session = serde_json::json!({

@@ -1,6 +1,6 @@
 //! What the success page shows to whom: keys for a while, downloads, languages, a vendor's own page and templates.
 
-use keyward::config::{Connect, Link, PlanLook, Transport};
+use keyward::config::{Connect, Link, PlanDisplay, Transport};
 use keyward::domain::id::PlanName;
 use keyward::domain::time::Span;
 use keyward::engine::input::Rules;
@@ -83,11 +83,11 @@ async fn a_vendors_own_page_reads_fields_that_stay() {
     config.public_url = "https://buy.example.com".to_owned();
     config.checkout.origins = vec!["https://shop.example".to_owned()];
     config.vendor.downloads = vec![link("windows")];
-    let look = PlanLook {
+    let look = PlanDisplay {
         title: Some("Pixel Forge Pro".to_owned()),
         downloads: Vec::new(),
     };
-    config.looks.insert(PlanName::new("pro"), look);
+    config.display.insert(PlanName::new("pro"), look);
     let server = Server::with(config).await;
     let before = get_as(&server, JSON, "Origin: https://shop.example\r\n").await;
     assert_eq!(before.status, 200);
@@ -125,11 +125,11 @@ async fn a_vendors_own_page_reads_fields_that_stay() {
 async fn a_plans_own_downloads_stand_before_the_vendors() {
     let mut config = config();
     config.vendor.downloads = vec![link("everybody")];
-    let look = PlanLook {
+    let look = PlanDisplay {
         title: None,
         downloads: vec![link("pro")],
     };
-    config.looks.insert(PlanName::new("pro"), look);
+    config.display.insert(PlanName::new("pro"), look);
     let server = Server::with(config).await;
     assert_eq!(
         server.get(JSON).await.json()["downloads"],

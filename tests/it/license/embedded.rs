@@ -9,7 +9,7 @@ use keyward::clock::Clock;
 use keyward::domain::id::{AppId, LicenseKey};
 use keyward::domain::plan::Devices;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::effects::license::lookup::{Finder, Patience};
+use keyward::effects::license::recover::{Patience, Recoverer};
 use keyward::effects::license::stop::StoppedBy;
 use keyward::effects::license::sweep::Wanted;
 use keyward::effects::license::{
@@ -257,8 +257,8 @@ async fn licenses_are_found_by_label_with_and_without_the_filter() {
         sent_at: None,
     });
     for client in [client, plain] {
-        let finder = Finder::new(client, Throttle::new(0, 8), Patience::default());
-        let found = finder.find(&app(), &wanted, |_| false).await.unwrap();
+        let recoverer = Recoverer::new(client, Throttle::new(0, 8), Patience::default());
+        let found = recoverer.find(&app(), &wanted, |_| false).await.unwrap();
         let count = |label| found.get(label).map_or(0, Vec::len);
         let counts = [
             count("Stripe sub sub_0"),

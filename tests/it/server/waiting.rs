@@ -43,7 +43,7 @@ async fn what_may_have_been_made_is_looked_for_though_every_slot_is_taken() {
     shop.post(&sold("cs_1")).await;
     until("nobody knows whether it was made", PATIENCE, async || {
         shop.create("cs_1")
-            .filter(|a| matches!(a.phase, CreatePhase::Look { .. }))
+            .filter(|a| matches!(a.phase, CreatePhase::Recover { .. }))
     })
     .await;
     shop.fake

@@ -128,7 +128,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         Input::Delivery(delivery) => {
             let mut delivery = delivery.clone();
             delivery.received = at;
-            if let EventPayload::Fact(fact) = &mut delivery.heard {
+            if let EventPayload::Fact(fact) = &mut delivery.payload {
                 fact.received = at;
             }
             Input::Delivery(delivery)
@@ -147,7 +147,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         Input::Attempt { .. }
         | Input::ReadAgain(_)
         | Input::ReadBy(_)
-        | Input::Searched { .. }
+        | Input::ParkedQueryDone { .. }
         | Input::Outcome { .. }
         | Input::Mailed { .. }
         | Input::WakeUp { .. }

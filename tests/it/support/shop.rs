@@ -8,11 +8,11 @@ use keyward::config::{Config, Env};
 use keyward::domain::action::Action;
 use keyward::domain::id::{MachineId, Scope};
 use keyward::domain::machine::Machine;
-use keyward::domain::search::Search;
+use keyward::domain::parked_query::ParkedQuery;
 use keyward::domain::time::{Span, Timestamp};
 use keyward::engine::input::Input;
 use keyward::engine::read::view;
-use keyward::engine::route::query;
+use keyward::engine::route::parked_query;
 use keyward::secret::Secret;
 use keyward::server::{self, RunError, Server};
 use keyward::sources::stripe::signature::sign;
@@ -238,8 +238,8 @@ impl Shop {
     }
 
     /// How the search for a parked name stands.
-    pub(crate) fn search(&self, name: &str) -> Option<Search> {
-        query::of(self.running().handle.reader(), &Scope::of("stripe"), name).unwrap()
+    pub(crate) fn search(&self, name: &str) -> Option<ParkedQuery> {
+        parked_query::of(self.running().handle.reader(), &Scope::of("stripe"), name).unwrap()
     }
 
     /// A machine's work in short, without what has nothing to do with it.

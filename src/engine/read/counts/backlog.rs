@@ -32,14 +32,14 @@ pub enum Work {
     /// The mail server's.
     Mail,
     /// Stripe's, where it is asked.
-    LookUps,
+    Queries,
 }
 
 impl Work {
     const fn of(due: &Due) -> Option<Self> {
         match due {
             Due::Of(_, Item::Notice(_)) => Some(Self::Mail),
-            Due::Of(_, Item::LookUp(_)) | Due::Search(..) => Some(Self::LookUps),
+            Due::Of(_, Item::Query(_)) | Due::ParkedQuery(..) => Some(Self::Queries),
             Due::Of(_, item) => match item.action() {
                 Some(_) => Some(Self::Licenses),
                 None => None,
@@ -100,7 +100,7 @@ impl Round {
         let mut left = match self.left.take() {
             Some(left) => left,
             None => {
-                self.look_at_oldest(reader)?;
+                self.reread_oldest(reader)?;
                 due::lanes(reader)?
                     .into_iter()
                     .map(|lane| (lane, Vec::new()))
@@ -156,7 +156,7 @@ impl Round {
         let mut since = (is_due || was_tried).then_some(at.min(now));
         let source = match due {
             Due::Of(id, _) => id.source().clone(),
-            Due::Search(scope, _) => scope.source().clone(),
+            Due::ParkedQuery(scope, _) => scope.source().clone(),
         };
         if let Due::Of(id, item) = due
             && *machines_left > 0
@@ -211,7 +211,7 @@ impl Round {
     }
 
     /// Forgets what no longer waits: one machine read for each service.
-    fn look_at_oldest(&mut self, reader: &dyn Read) -> Result<(), RecordError> {
+    fn reread_oldest(&mut self, reader: &dyn Read) -> Result<(), RecordError> {
         let mut still = Oldest::new();
         for (of, (since, id, item)) in std::mem::take(&mut self.oldest) {
             let waits = match view::machine(reader, &id) {
@@ -251,10 +251,10 @@ fn pending(machine: &Machine, item: Item) -> Option<Open> {
         Item::Wake => None,
         Item::Create(number)
         | Item::CreateAgain(number)
-        | Item::Look(number)
+        | Item::Recover(number)
         | Item::Action(number)
         | Item::ActionAgain(number)
-        | Item::LookUp(number) => {
+        | Item::Query(number) => {
             let open = |a: &&crate::domain::action::Action| {
                 a.id == number && a.outcome == ActionOutcome::Pending
             };
@@ -294,7 +294,7 @@ mod tests {
             let machine = format!("stripe/cs_{n}").parse::<MachineId>().unwrap();
             let scope = machine.scope();
             batch.put(
-                key::due_search(NOW - Span::from_s(i64::from(n)), scope, &format!("re_{n}")),
+                key::due_parked_query(NOW - Span::from_s(i64::from(n)), scope, &format!("re_{n}")),
                 Vec::new(),
             );
             // What is planned for later, beyond what a retry waits.
@@ -304,7 +304,7 @@ mod tests {
             );
         }
         batch.put(
-            key::due_search(
+            key::due_parked_query(
                 NOW,
                 "other/cs_1".parse::<MachineId>().unwrap().scope(),
                 "re_1",
@@ -314,7 +314,7 @@ mod tests {
         store.commit(&batch).unwrap();
         let (backlog, stretches) = counted(&store, &mut Round::default());
         assert_eq!(stretches, 3);
-        let of = |source: &str| backlog[&(SourceName::from(source), Work::LookUps)];
+        let of = |source: &str| backlog[&(SourceName::from(source), Work::Queries)];
         assert_eq!(
             of("stripe"),
             Waits {

@@ -45,7 +45,7 @@ pub struct DecisionView {
     pub at: Timestamp,
     /// Who decided it; empty: nobody is named.
     pub author: String,
-    /// Why.
+    /// The reason that was given.
     pub reason: String,
     /// What, in the words of the timeline.
     pub what: String,

@@ -63,7 +63,7 @@ fn linked(
 ) -> Result<BTreeSet<MachineId>, RecordError> {
     let mut linked = BTreeSet::new();
     for scope in scopes {
-        if let Some(machine) = crate::engine::route::lookup(&Committed(reader), scope, id)? {
+        if let Some(machine) = crate::engine::route::machine_named(&Committed(reader), scope, id)? {
             linked.insert(machine);
             continue;
         }

@@ -89,7 +89,7 @@ pub struct TransitionView {
     pub from: Option<&'static str>,
     /// The state after.
     pub to: &'static str,
-    /// Why.
+    /// The event, decision or deadline that caused it.
     pub cause: String,
 }
 
@@ -138,7 +138,7 @@ pub struct AttemptView {
     pub sent: Timestamp,
     /// When it was answered.
     pub answered: Timestamp,
-    /// How.
+    /// How it ended.
     pub answer: &'static str,
     /// What was said; absent: nothing, or the same as before.
     #[serde(skip_serializing_if = "Option::is_none")]

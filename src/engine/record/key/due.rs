@@ -24,7 +24,7 @@ pub enum Work {
     /// `d`: those of them that were tried.
     CreateAgain = b'd',
     /// `f`: licenses to be found. It takes no slot.
-    Look = b'f',
+    Recover = b'f',
     /// `l`: everything else at the license service.
     License = b'l',
     /// `n`: that of it which was tried.
@@ -42,7 +42,7 @@ impl Work {
     pub const ALL: [Self; 8] = [
         Self::Create,
         Self::CreateAgain,
-        Self::Look,
+        Self::Recover,
         Self::License,
         Self::LicenseAgain,
         Self::Mail,
@@ -55,17 +55,17 @@ impl Work {
     pub const fn takes_slot(self) -> bool {
         match self {
             Self::Create | Self::CreateAgain | Self::License | Self::LicenseAgain => true,
-            Self::Look | Self::Mail | Self::Query | Self::Wake => false,
+            Self::Recover | Self::Mail | Self::Query | Self::Wake => false,
         }
     }
 
     /// Its place beside other lanes: the lower goes first, whenever each is due. What was tried had its turn before what never
     /// was, and is due later only because it had to wait: behind everything else it would wait as long as all that is sold
-    /// meanwhile. Looks take nothing away from anybody.
+    /// meanwhile. Recoveries take nothing away from anybody.
     #[must_use]
     pub const fn precedence(self) -> u8 {
         match self {
-            Self::Look => 0,
+            Self::Recover => 0,
             Self::CreateAgain | Self::LicenseAgain => 1,
             Self::Create | Self::License | Self::Mail | Self::Query | Self::Wake => 2,
         }
@@ -78,7 +78,7 @@ pub enum Due {
     /// For a machine.
     Of(MachineId, Item),
     /// The search for what a parked name belongs to: there is no machine yet.
-    Search(Scope, String),
+    ParkedQuery(Scope, String),
 }
 
 /// What is due for a machine.
@@ -89,7 +89,7 @@ pub enum Item {
     /// The same, tried already.
     CreateAgain(u32),
     /// A license to be found, by its action's number.
-    Look(u32),
+    Recover(u32),
     /// Any other action at the license service, by its number.
     Action(u32),
     /// The same, tried already.
@@ -98,8 +98,8 @@ pub enum Item {
     Notice(u32),
     /// Time alone changes something.
     Wake,
-    /// A look-up at Stripe, by its action's number.
-    LookUp(u32),
+    /// A query to Stripe, by its action's number.
+    Query(u32),
 }
 
 impl Item {
@@ -107,11 +107,11 @@ impl Item {
         match self {
             Self::Create(_) => Work::Create,
             Self::CreateAgain(_) => Work::CreateAgain,
-            Self::Look(_) => Work::Look,
+            Self::Recover(_) => Work::Recover,
             Self::Action(_) => Work::License,
             Self::ActionAgain(_) => Work::LicenseAgain,
             Self::Notice(_) => Work::Mail,
-            Self::LookUp(_) => Work::Query,
+            Self::Query(_) => Work::Query,
             Self::Wake => Work::Wake,
         }
     }
@@ -121,8 +121,8 @@ impl Item {
     pub const fn action(self) -> Option<(u32, bool)> {
         match self {
             Self::Create(n) | Self::Action(n) => Some((n, false)),
-            Self::CreateAgain(n) | Self::ActionAgain(n) | Self::Look(n) => Some((n, true)),
-            Self::Notice(_) | Self::Wake | Self::LookUp(_) => None,
+            Self::CreateAgain(n) | Self::ActionAgain(n) | Self::Recover(n) => Some((n, true)),
+            Self::Notice(_) | Self::Wake | Self::Query(_) => None,
         }
     }
 }
@@ -186,19 +186,19 @@ pub fn due(at: Timestamp, machine: &MachineId, item: Item) -> Vec<u8> {
     match item {
         Item::Create(n)
         | Item::CreateAgain(n)
-        | Item::Look(n)
+        | Item::Recover(n)
         | Item::Action(n)
         | Item::ActionAgain(n) => key.extend_from_slice(format!("a{n}").as_bytes()),
         Item::Notice(n) => key.extend_from_slice(format!("n{n}").as_bytes()),
         Item::Wake => key.push(b'w'),
-        Item::LookUp(n) => key.extend_from_slice(format!("l{n}").as_bytes()),
+        Item::Query(n) => key.extend_from_slice(format!("l{n}").as_bytes()),
     }
     key
 }
 
 /// The due entry of a search.
 #[must_use]
-pub fn due_search(at: Timestamp, scope: &Scope, name: &str) -> Vec<u8> {
+pub fn due_parked_query(at: Timestamp, scope: &Scope, name: &str) -> Vec<u8> {
     let mut key = due_at(Work::Query, scope, at);
     push_scope(&mut key, scope);
     key.push(0);
@@ -234,18 +234,18 @@ pub fn parse_due(key: &[u8]) -> Option<(Timestamp, Due)> {
     let (lane, at, rest) = split_due(key)?;
     let (first, what) = std::str::from_utf8(rest).ok()?.split_once('\0')?;
     if let Some((name, "s")) = what.split_once('\0') {
-        return Some((at, Due::Search(Scope::of(first), name.to_owned())));
+        return Some((at, Due::ParkedQuery(Scope::of(first), name.to_owned())));
     }
     let number = || what.get(1..)?.parse().ok();
     let item = match (lane.work, what.as_bytes().first()?) {
         (Work::Create, b'a') => Item::Create(number()?),
         (Work::CreateAgain, b'a') => Item::CreateAgain(number()?),
-        (Work::Look, b'a') => Item::Look(number()?),
+        (Work::Recover, b'a') => Item::Recover(number()?),
         (Work::License, b'a') => Item::Action(number()?),
         (Work::LicenseAgain, b'a') => Item::ActionAgain(number()?),
         (Work::Mail, b'n') => Item::Notice(number()?),
         (Work::Wake, b'w') => Item::Wake,
-        (Work::Query, b'l') => Item::LookUp(number()?),
+        (Work::Query, b'l') => Item::Query(number()?),
         _ => return None,
     };
     Some((at, Due::Of(first.parse().ok()?, item)))

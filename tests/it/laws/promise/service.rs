@@ -111,7 +111,7 @@ impl Licenses {
         at: Timestamp,
     ) -> Outcome {
         let looks = matches!(action.act, Act::Create(_) | Act::Recover(_))
-            && matches!(action.phase, CreatePhase::Look { .. });
+            && matches!(action.phase, CreatePhase::Recover { .. });
         match self.lie {
             Some(lie) => {
                 self.lies += 1;
@@ -153,7 +153,7 @@ impl Licenses {
     }
 
     fn look(&self, action: &Action, found: &[LicenseKey], at: Timestamp) -> Outcome {
-        let any_age = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
+        let any_age = matches!(action.phase, CreatePhase::Recover { any_age: true, .. });
         match found.first().and_then(|key| self.all.get(key)) {
             Some(kept) => Outcome::Done(Confirmed {
                 adopted: any_age,

@@ -275,13 +275,13 @@ impl World {
                     to: "ada@example.com".to_owned(),
                 },
             },
-            Item::LookUp(action) => self.outcome(machine, action, |_, _| Outcome::Refused {
+            Item::Query(action) => self.outcome(machine, action, |_, _| Outcome::Refused {
                 why: "not asked".to_owned(),
                 scope: RefusalScope::Action,
             }),
             Item::Create(action)
             | Item::CreateAgain(action)
-            | Item::Look(action)
+            | Item::Recover(action)
             | Item::Action(action)
             | Item::ActionAgain(action) => self.outcome(machine, action, |world, kept| {
                 let found = kept.actions.iter().find(|a| a.id == action).unwrap();

@@ -14,7 +14,7 @@ use crate::laws::promise::service::Kept;
 
 /// The licenses that a look may take, the best first; none where the action is no look.
 pub(super) fn may_take(world: &World, machine: &Machine, action: &Action) -> Vec<LicenseKey> {
-    if !matches!(action.phase, CreatePhase::Look { .. }) {
+    if !matches!(action.phase, CreatePhase::Recover { .. }) {
         return Vec::new();
     }
     let mut labels: BTreeSet<String> = action.label.iter().map(ToString::to_string).collect();
@@ -44,7 +44,7 @@ pub(super) fn may_take(world: &World, machine: &Machine, action: &Action) -> Vec
 }
 
 fn is_foreign(action: &Action) -> bool {
-    matches!(action.phase, CreatePhase::Look { any_age: true, .. })
+    matches!(action.phase, CreatePhase::Recover { any_age: true, .. })
 }
 
 fn label(kept: &Kept) -> Option<&str> {

@@ -69,7 +69,7 @@ fn the_whole_purchase_s_license_is_not_another_item_s() {
     assert_eq!(belongs(&case, &whole, 90.0), Belongs::Unsaid);
 }
 
-/// A look for the license that another hand made, begun when the purchase was to end: its answer comes when nobody wants it any
+/// A recovery of the license that another hand made, begun when the purchase was to end: its answer comes when nobody wants it any
 /// more. What it found may be what was made here since, whose key is still to be mailed.
 #[test]
 fn what_a_look_finds_that_nobody_wants_any_more_is_not_taken_over() {
@@ -90,7 +90,7 @@ fn what_a_look_finds_that_nobody_wants_any_more_is_not_taken_over() {
             others: Vec::new(),
         });
         let sent = case.now;
-        case.in_world(|machine, world| outcome(machine, 1, &found, sent, world));
+        case.in_context(|machine, context| outcome(machine, 1, &found, sent, context));
         assert_eq!(case.machine.grants.len(), keys, "wanted: {wanted}");
     }
 }
@@ -101,21 +101,21 @@ fn a_look_that_a_clock_dated_ahead_does_not_wait_for_the_wrong_date() {
     let mut case = Case::subscription(|_| {});
     case.ready = vec![day(9.0)];
     case.paid(0.0, "in_1", 0.0, 30.0);
-    case.machine.actions[0].phase = CreatePhase::Look {
+    case.machine.actions[0].phase = CreatePhase::Recover {
         since: day(2.0),
         absent: 0,
         any_age: false,
     };
     let sweeps = Abilities::simulated().lookup_after.len();
     let mut looks = Vec::new();
-    while matches!(case.machine.actions[0].phase, CreatePhase::Look { .. }) && looks.len() < 9 {
+    while matches!(case.machine.actions[0].phase, CreatePhase::Recover { .. }) && looks.len() < 9 {
         let (id, now) = (case.machine.actions[0].id, case.now);
         let began = Outcome::Absent { began: now };
-        case.in_world(|machine, world| outcome(machine, id, &began, now, world));
+        case.in_context(|machine, context| outcome(machine, id, &began, now, context));
         looks.push(case.machine.actions[0].phase);
         case.now = case.now + Span::from_minutes(1);
     }
-    let begun_anew = CreatePhase::Look {
+    let begun_anew = CreatePhase::Recover {
         since: day(0.0),
         absent: 0,
         any_age: false,

@@ -1,9 +1,10 @@
 //! Finds licenses by our label: for creates whose outcome is unknown, and for what others made before us.
 //!
-//! One look at a time per application serves everybody who waits; while it runs, others queue. A service that can be
+//! One recovery at a time per application serves everybody who waits; while it runs, others queue. A service that can be
 //! asked for a label is asked; elsewhere the whole list is swept, at most half the rate being used, and a fifth of the time.
 
-mod desk;
+mod error;
+mod single_flight;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,48 +12,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::JoinSet;
 
-use desk::{Rest, SingleFlight, Waiting};
+pub use error::RecoverError;
+use single_flight::{Rest, SingleFlight, Waiting};
 
-use super::sweep::{Endless, Index, Memory, Sweep, Swept, Wanted};
+use super::sweep::{Index, Memory, Sweep, Swept, Wanted};
 use super::wire::LicensePage;
 use super::{Answer, Client, License, Refusal, RefusalKind};
 use crate::clock::{Clock, Stopwatch, pause};
 use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::time::{Span, Timestamp};
-use crate::effects::throttle::{CallResult, Share, Throttle};
+use crate::effects::throttle::{Share, Throttle};
 
 /// How many licenses are read side by side.
 const READS_AT_ONCE: usize = 4;
 /// How often a list that refuses its own cursor is begun again.
 const RESTARTS_MAX: u32 = 5;
 
-/// Why a look came to no result. Nothing may be concluded from it: look again.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LookupError {
-    /// The service refuses.
-    #[error("the license service refused the look-up: {0}")]
-    Refused(#[from] Refusal),
-    /// The service does not answer, or asks for more patience than a look has.
-    #[error("the license service could not be looked through: {0}")]
-    Unanswered(String),
-    /// The list does not end.
-    #[error(transparent)]
-    Endless(#[from] Endless),
-}
-
-impl LookupError {
-    /// What it tells of the service.
-    #[must_use]
-    pub fn heard(&self) -> CallResult {
-        match self {
-            Self::Unanswered(_) => CallResult::Broken,
-            Self::Refused(refusal) if refusal.kind == RefusalKind::BadKey => CallResult::Locked,
-            Self::Refused(_) | Self::Endless(_) => CallResult::Good,
-        }
-    }
-}
-
-/// How often one call of a look is tried, and how long it waits between.
+/// How often one call of a recovery is tried, and how long it waits between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     /// Tries of one call.
@@ -63,8 +39,8 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        // ¼ + ½ + 1 + 2 + 4 + 8 + 16 s: past that, the caller's own back-off knows better. Soon at first, for everybody who
-        // looks waits for the slowest read.
+        // ¼ + ½ + 1 + 2 + 4 + 8 + 16 s: past that, the caller's own back-off knows better. Soon at first, for everybody
+        // waits for the slowest read.
         Self {
             tries: 8,
             first_wait: Span::from_ms(250),
@@ -72,20 +48,20 @@ impl Default for Patience {
     }
 }
 
-/// What is asked of a look.
+/// What is asked of a recovery.
 #[derive(Clone, Debug)]
-pub struct Asked<'a> {
+pub struct RecoverRequest<'a> {
     /// The labels of one purchase.
     pub wanted: Vec<Wanted>,
-    /// Only what a look shows that began after it is an answer.
+    /// Only what a recovery shows that began after it is an answer.
     pub since: Timestamp,
-    /// Tells when a look begins.
+    /// Tells when a recovery begins.
     pub clock: &'a Clock,
 }
 
-/// What a look showed.
+/// What a recovery showed.
 #[derive(Clone, Debug)]
-pub struct Looked {
+pub struct Recovered {
     /// The licenses that carry a label that was asked for.
     pub licenses: Vec<License>,
     /// When it began.
@@ -94,16 +70,16 @@ pub struct Looked {
 
 /// Finds licenses by label at one service, and remembers the labels that it has read.
 #[derive(Clone, Debug)]
-pub struct Finder {
+pub struct Recoverer {
     client: Client,
     throttle: Throttle,
     patience: Patience,
     memory: Arc<Mutex<Memory>>,
-    desks: Arc<Mutex<HashMap<AppId, Arc<SingleFlight>>>>,
+    flights: Arc<Mutex<HashMap<AppId, Arc<SingleFlight>>>>,
 }
 
-impl Finder {
-    /// A finder with an empty memory.
+impl Recoverer {
+    /// A recoverer with an empty memory.
     #[must_use]
     pub fn new(client: Client, throttle: Throttle, patience: Patience) -> Self {
         Self {
@@ -111,80 +87,85 @@ impl Finder {
             throttle,
             patience,
             memory: Arc::default(),
-            desks: Arc::default(),
+            flights: Arc::default(),
         }
     }
 
     /// Looks once through an application for licenses with these labels. A label that is missing from the result was
-    /// absent from the whole list at some time while we looked; lists may lag, so absent means two such looks, the
+    /// absent from the whole list at some time meanwhile; lists may lag, so absent means two such recoveries, the
     /// second `lookup_after` later.
     ///
     /// `is_held`: whether any machine holds, or held, this key; such a key is never found. Keys of creates that are
     /// still unresolved are not held.
     ///
     /// # Errors
-    /// When the look could not be completed.
+    /// When the recovery could not be completed.
     pub async fn find(
         &self,
         app: &AppId,
         wanted: &[Wanted],
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<HashMap<String, Vec<License>>, LookupError> {
-        let desk = self.desk(app);
-        let _turn = desk.turn.lock().await;
-        Ok(self.look(app, wanted, is_held).await?.found)
+    ) -> Result<HashMap<String, Vec<License>>, RecoverError> {
+        let flight = self.flight(app);
+        let _turn = flight.turn.lock().await;
+        Ok(self.run_all(app, wanted, is_held).await?.found)
     }
 
-    /// The same for the labels of one purchase, together with all who ask while a look is under way: the next one serves them
-    /// all. A look begins after everybody whom it serves has asked, unless one that is just over began late enough and
+    /// The same for the labels of one purchase, together with all who ask while a recovery is under way: the next one serves them
+    /// all. A recovery begins after everybody whom it serves has asked, unless one that is just over began late enough and
     /// showed none of the labels: its answer is as good, and a thousand purchases that are looked for after a restart need
     /// not go through the list a thousand times. `is_held` must answer alike for all.
     ///
     /// # Errors
-    /// When the look could not be completed.
-    pub async fn find_any(
+    /// When the recovery could not be completed.
+    pub async fn recover(
         &self,
         app: &AppId,
-        asked: Asked<'_>,
+        asked: RecoverRequest<'_>,
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<Looked, LookupError> {
-        let desk = self.desk(app);
+    ) -> Result<Recovered, RecoverError> {
+        let flight = self.flight(app);
         let shown_absent = || {
-            let began = desk.just_shown_absent(&asked)?;
-            Some(Looked {
+            let began = flight.just_shown_absent(&asked)?;
+            Some(Recovered {
                 licenses: Vec::new(),
                 began,
             })
         };
         loop {
-            if let Some(looked) = shown_absent() {
-                return Ok(looked);
+            if let Some(recovered) = shown_absent() {
+                return Ok(recovered);
             }
             let (reply, mut answer) = oneshot::channel();
-            let waiting = || desk.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let waiting = || {
+                flight
+                    .waiting
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+            };
             waiting().push(Waiting {
                 wanted: asked.wanted.clone(),
                 reply,
             });
-            let mut turn = desk.turn.lock().await;
+            let mut turn = flight.turn.lock().await;
             match answer.try_recv() {
                 Ok(result) => return result,
-                // Whoever looked for us gave up half-way: ask again.
+                // Whoever ran it for us gave up half-way: ask again.
                 Err(TryRecvError::Closed) => continue,
                 Err(TryRecvError::Empty) => {}
             }
-            // The look that went on while we waited for our turn may have begun late enough for us, too.
-            if let Some(looked) = shown_absent() {
-                return Ok(looked);
+            // The recovery that went on while we waited for our turn may have begun late enough for us, too.
+            if let Some(recovered) = shown_absent() {
+                return Ok(recovered);
             }
             turn.over().await;
             let served = std::mem::take(&mut *waiting());
             let (began, watch) = (asked.clock.now(), Stopwatch::start());
             let labels: Vec<Wanted> = served.iter().flat_map(|w| w.wanted.clone()).collect();
-            let swept = self.look(app, &labels, &is_held).await;
+            let swept = self.run_all(app, &labels, &is_held).await;
             *turn = Rest::after(watch.elapsed());
             let of = |wanted: &[Wanted]| match &swept {
-                Ok(swept) => Ok(Looked {
+                Ok(swept) => Ok(Recovered {
                     licenses: swept.licenses(wanted),
                     began,
                 }),
@@ -195,13 +176,13 @@ impl Finder {
                 // Whoever no longer waits needs no answer.
                 let _ = other.reply.send(of(&other.wanted));
             }
-            desk.keep((began, watch), swept.ok().and_then(|swept| swept.shown));
+            flight.keep((began, watch), swept.ok().and_then(|swept| swept.shown));
             return ours;
         }
     }
 
     /// Reads all labels of an application (rule 52). Should it break off, the next one reads only what this one
-    /// did not: see [`Finder::with_memory`].
+    /// did not: see [`Recoverer::with_memory`].
     ///
     /// # Errors
     /// When the crawl could not be completed.
@@ -209,9 +190,9 @@ impl Finder {
         &self,
         app: &AppId,
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<Index, LookupError> {
-        let desk = self.desk(app);
-        let _turn = desk.turn.lock().await;
+    ) -> Result<Index, RecoverError> {
+        let flight = self.flight(app);
+        let _turn = flight.turn.lock().await;
         let sweep = Sweep::for_all(self.client.abilities().list_shows_label);
         Ok(self.run(app, None, sweep, is_held).await?.index)
     }
@@ -222,9 +203,9 @@ impl Finder {
         f(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn desk(&self, app: &AppId) -> Arc<SingleFlight> {
+    fn flight(&self, app: &AppId) -> Arc<SingleFlight> {
         Arc::clone(
-            self.desks
+            self.flights
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .entry(app.clone())
@@ -232,13 +213,13 @@ impl Finder {
         )
     }
 
-    /// One look, by whoever has the turn.
-    async fn look(
+    /// One recovery, by whoever has the turn.
+    async fn run_all(
         &self,
         app: &AppId,
         wanted: &[Wanted],
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<Swept, LookupError> {
+    ) -> Result<Swept, RecoverError> {
         let shows_label = self.client.abilities().list_shows_label;
         if !self.client.abilities().finds_by_label {
             let sweep = Sweep::for_labels(wanted, shows_label);
@@ -263,12 +244,12 @@ impl Finder {
         label: Option<&str>,
         mut sweep: Sweep,
         is_held: impl Fn(&LicenseKey) -> bool,
-    ) -> Result<Swept, LookupError> {
+    ) -> Result<Swept, RecoverError> {
         let mut restarts = 0;
         while let Some(cursor) = sweep.next_page() {
             match self.page(app, label, cursor.as_deref()).await {
                 Ok(page) => self.with_memory(|memory| sweep.page(page, memory, &is_held))?,
-                Err(LookupError::Refused(refusal))
+                Err(RecoverError::Refused(refusal))
                     if cursor.is_some() && is_cursors(&refusal) && restarts < RESTARTS_MAX =>
                 {
                     restarts += 1;
@@ -282,8 +263,8 @@ impl Finder {
             while reads.len() < READS_AT_ONCE
                 && let Some(key) = sweep.next_read()
             {
-                let finder = self.clone();
-                reads.spawn(async move { finder.read(&key).await });
+                let recoverer = self.clone();
+                reads.spawn(async move { recoverer.read(&key).await });
             }
             match reads.join_next().await {
                 None => return Ok(sweep.finish()),
@@ -293,7 +274,7 @@ impl Finder {
                 // Gone since it was listed.
                 Some(Ok(Ok(None))) => {}
                 Some(Ok(Err(failed))) => return Err(failed),
-                Some(Err(broken)) => return Err(LookupError::Unanswered(broken.to_string())),
+                Some(Err(broken)) => return Err(RecoverError::Unanswered(broken.to_string())),
             }
         }
     }
@@ -303,7 +284,7 @@ impl Finder {
         app: &AppId,
         label: Option<&str>,
         cursor: Option<&str>,
-    ) -> Result<LicensePage, LookupError> {
+    ) -> Result<LicensePage, RecoverError> {
         let mut tries = Tries::new(self.patience);
         loop {
             let pass = self.throttle.pass(Share::Sweep).await;
@@ -318,7 +299,7 @@ impl Finder {
         }
     }
 
-    async fn read(&self, key: &LicenseKey) -> Result<Option<License>, LookupError> {
+    async fn read(&self, key: &LicenseKey) -> Result<Option<License>, RecoverError> {
         let mut tries = Tries::new(self.patience);
         loop {
             let pass = self.throttle.pass(Share::Sweep).await;
@@ -327,7 +308,7 @@ impl Finder {
             match tries.judge(answer).await {
                 Ok(Some(license)) => return Ok(Some(license)),
                 Ok(None) => {}
-                Err(LookupError::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {
+                Err(RecoverError::Refused(refusal)) if refusal.kind == RefusalKind::NotFound => {
                     return Ok(None);
                 }
                 Err(failed) => return Err(failed),
@@ -351,7 +332,7 @@ impl Tries {
     }
 
     /// The result; or nothing, once the wait is over and it may be tried again.
-    async fn judge<T>(&mut self, answer: Answer<T>) -> Result<Option<T>, LookupError> {
+    async fn judge<T>(&mut self, answer: Answer<T>) -> Result<Option<T>, RecoverError> {
         let (after, why) = match answer {
             Answer::Done(t) => return Ok(Some(t)),
             Answer::Refused(refusal) => return Err(refusal.into()),
@@ -360,7 +341,7 @@ impl Tries {
         };
         self.left = self.left.saturating_sub(1);
         if self.left == 0 {
-            return Err(LookupError::Unanswered(why));
+            return Err(RecoverError::Unanswered(why));
         }
         pause(self.wait.max(after.unwrap_or(Span::ZERO))).await;
         self.wait = Span::from_ms(self.wait.ms().saturating_mul(2));
@@ -374,26 +355,4 @@ fn is_cursors(refusal: &Refusal) -> bool {
         refusal.kind,
         RefusalKind::BadRequest | RefusalKind::NotFound | RefusalKind::Other
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A look that comes to nothing tells of the service what any other call would.
-    #[test]
-    fn a_failed_look_tells_whether_the_service_lives() {
-        let refused = |kind| {
-            LookupError::Refused(Refusal {
-                kind,
-                status: 400,
-                code: String::new(),
-                message: String::new(),
-            })
-        };
-        let dead = LookupError::Unanswered("connection refused".to_owned());
-        assert_eq!(dead.heard(), CallResult::Broken);
-        assert_eq!(refused(RefusalKind::BadKey).heard(), CallResult::Locked);
-        assert_eq!(refused(RefusalKind::NotFound).heard(), CallResult::Good);
-    }
 }

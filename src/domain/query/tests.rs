@@ -1,4 +1,4 @@
-//! Tests of `look_up.rs`.
+//! Tests of `query.rs`.
 
 use super::*;
 use crate::domain::action::{Abilities, Confirmed, GrantStatus, Outcome, RefusalScope};
@@ -47,7 +47,7 @@ impl Case {
             ),
             revisions: Revisions::always(vec![plan], Vec::new()),
             abilities: Abilities {
-                looks_up: true,
+                can_query: true,
                 ..Abilities::simulated()
             },
             customer: None,
@@ -76,8 +76,8 @@ impl Case {
         case
     }
 
-    fn with_world<T>(&mut self, with: impl FnOnce(&mut Machine, &DecisionContext<'_>) -> T) -> T {
-        let world = DecisionContext {
+    fn with_context<T>(&mut self, with: impl FnOnce(&mut Machine, &DecisionContext<'_>) -> T) -> T {
+        let context = DecisionContext {
             revisions: &self.revisions,
             now: self.now,
             abilities: &self.abilities,
@@ -89,11 +89,11 @@ impl Case {
             stops_held: None,
             brakes: crate::domain::holding::Brakes::none(),
         };
-        with(&mut self.machine, &world)
+        with(&mut self.machine, &context)
     }
 
     fn reconcile(&mut self) {
-        let settled = self.with_world(reconcile);
+        let settled = self.with_context(reconcile);
         self.reports
             .extend(settled.reports.into_iter().map(|r| r.finding));
     }
@@ -137,7 +137,7 @@ impl Case {
             .unwrap()
             .id;
         let now = self.now;
-        self.with_world(|m, world| outcome(m, id, came, now, world));
+        self.with_context(|m, context| outcome(m, id, came, now, context));
         self.reconcile();
     }
 
@@ -194,12 +194,12 @@ fn nothing_is_asked_that_is_known_or_cannot_be_asked() {
     });
     assert_eq!(named.work(), "create_license pending");
     let mut deaf = Case::new(Wants::default());
-    deaf.abilities.looks_up = false;
+    deaf.abilities.can_query = false;
     deaf.reconcile();
     assert_eq!(deaf.work(), "look_up superseded", "the key was taken away");
     deaf.later(Span::from_minutes(11));
     assert_eq!(deaf.reports, [Finding::NothingToHandOut]);
-    deaf.abilities.looks_up = true;
+    deaf.abilities.can_query = true;
     deaf.reconcile();
     assert_eq!(
         deaf.work(),

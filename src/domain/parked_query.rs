@@ -1,4 +1,4 @@
-//! Searches: parked events whose links are asked for at Stripe, and when the next look is due.
+//! Queries for parked events whose links are asked for at Stripe, and when the next query is due.
 
 use minicbor::{Decode, Encode};
 
@@ -9,7 +9,7 @@ use super::time::{Span, Timestamp};
 
 /// Most links come by themselves, within seconds of what needs them.
 pub const FIRST_LOOK: Span = Span::from_s(10);
-/// So long after an answer without a link the next look waits; after the last one the search is given up. The longest
+/// So long after an answer without a link the next query waits; after the last one the query is given up. The longest
 /// way of a link at Stripe itself is a delayed payment's invoice, made when its session is complete.
 const WAITS: [Span; 4] = [
     Span::from_minutes(1),
@@ -18,9 +18,9 @@ const WAITS: [Span; 4] = [
     Span::from_days(1),
 ];
 
-/// How the search for a name's purchase stands.
+/// How the query for a name's purchase stands.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Search {
+pub struct ParkedQuery {
     /// When Stripe is asked next; `None`: it was given up.
     #[n(0)]
     pub due: Option<Timestamp>,
@@ -43,7 +43,7 @@ pub fn subject(fact: &Fact) -> Option<Name> {
         .find(|n| matches!(n, Name::PaymentIntent(_) | Name::Charge(_)))
 }
 
-impl Search {
+impl ParkedQuery {
     /// The search for what was just parked.
     #[must_use]
     pub fn begun(now: Timestamp) -> Self {
@@ -55,7 +55,7 @@ impl Search {
         }
     }
 
-    /// Takes in what came of a look. `jitter` is a number from 0 to 999 that spreads the load.
+    /// Takes in what came of a query. `jitter` is a number from 0 to 999 that spreads the load.
     pub fn learn(&mut self, outcome: &Outcome, now: Timestamp, jitter: u32) {
         match outcome {
             Outcome::Refused { why, scope } => {

@@ -1,35 +1,44 @@
-//! Searches: parked events whose links are asked for at Stripe. There is no machine yet that could carry the work, so a
+//! Queries for parked events whose links are asked for at Stripe. There is no machine yet that could carry the work, so a
 //! name that somebody waits for has a small record of its own, with its place among what is due. A link that is found
-//! comes in as a fact and claims what is parked (`unpark.rs`), which ends the search. When the next look is due is
-//! `domain/search.rs`.
+//! comes in as a fact and claims what is parked (`unpark.rs`), which ends the query. When the next query is due is
+//! `domain/parked_query.rs`.
 
 use crate::domain::action::Outcome;
 use crate::domain::fact::Fact;
 use crate::domain::id::Scope;
-use crate::domain::search::{Search, subject};
+use crate::domain::parked_query::{ParkedQuery, subject};
 use crate::engine::record::key::{self, Table};
 use crate::engine::record::{self, RecordError, View};
 use crate::engine::write::transaction::Transaction;
 use crate::engine::write::working::Committed;
 use crate::store::{Direction, Read};
 
-fn get(tx: &Transaction<'_, '_>, scope: &Scope, name: &str) -> Result<Option<Search>, RecordError> {
-    record::get(tx.working, &key::search(scope, name))
+fn get(
+    tx: &Transaction<'_, '_>,
+    scope: &Scope,
+    name: &str,
+) -> Result<Option<ParkedQuery>, RecordError> {
+    record::get(tx.working, &key::parked_query(scope, name))
 }
 
 fn put(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
     name: &str,
-    search: &Search,
+    search: &ParkedQuery,
 ) -> Result<(), RecordError> {
     if let Some(at) = search.due {
-        tx.working.put(key::due_search(at, scope, name), Vec::new());
+        tx.working
+            .put(key::due_parked_query(at, scope, name), Vec::new());
     }
-    Ok(record::put(tx.working, key::search(scope, name), search)?)
+    Ok(record::put(
+        tx.working,
+        key::parked_query(scope, name),
+        search,
+    )?)
 }
 
-/// Begins the search for what was just parked, unless its name is searched for already.
+/// Begins the query for what was just parked, unless its name is searched for already.
 pub(in crate::engine) fn begin(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
@@ -42,10 +51,10 @@ pub(in crate::engine) fn begin(
     if get(tx, scope, name)?.is_some_and(|s| s.due.is_some()) {
         return Ok(());
     }
-    put(tx, scope, name, &Search::begun(tx.now.at))
+    put(tx, scope, name, &ParkedQuery::begun(tx.context.at))
 }
 
-/// Ends the search for a claimed fact.
+/// Ends the query for a claimed fact.
 pub(in crate::engine) fn end(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
@@ -60,15 +69,15 @@ pub(in crate::engine) fn end(
 fn forget(tx: &mut Transaction<'_, '_>, scope: &Scope, name: &str) -> Result<(), RecordError> {
     if let Some(search) = get(tx, scope, name)? {
         if let Some(at) = search.due {
-            tx.working.delete(key::due_search(at, scope, name));
+            tx.working.delete(key::due_parked_query(at, scope, name));
         }
-        tx.working.delete(key::search(scope, name));
+        tx.working.delete(key::parked_query(scope, name));
     }
     Ok(())
 }
 
-/// Takes in what came of a look. Returns whether there was such a search.
-pub(in crate::engine) fn looked(
+/// Takes in what came of a query. Returns whether there was such a query.
+pub(in crate::engine) fn answered(
     tx: &mut Transaction<'_, '_>,
     scope: &Scope,
     name: &str,
@@ -78,7 +87,7 @@ pub(in crate::engine) fn looked(
         return Ok(false);
     };
     if let Some(at) = search.due {
-        tx.working.delete(key::due_search(at, scope, name));
+        tx.working.delete(key::due_parked_query(at, scope, name));
     }
     if tx
         .working
@@ -86,20 +95,24 @@ pub(in crate::engine) fn looked(
         .is_empty()
     {
         // Nobody waits for it any more.
-        tx.working.delete(key::search(scope, name));
+        tx.working.delete(key::parked_query(scope, name));
         return Ok(true);
     }
-    search.learn(outcome, tx.now.at, tx.now.jitter);
+    search.learn(outcome, tx.context.at, tx.context.jitter);
     put(tx, scope, name, &search)?;
     Ok(true)
 }
 
-/// How the search for a parked name's purchase stands.
+/// How the query for a parked name's purchase stands.
 ///
 /// # Errors
 /// The store's, or a record that cannot be read.
-pub fn of(reader: &dyn Read, scope: &Scope, name: &str) -> Result<Option<Search>, RecordError> {
-    record::get(&Committed(reader), &key::search(scope, name))
+pub fn of(
+    reader: &dyn Read,
+    scope: &Scope,
+    name: &str,
+) -> Result<Option<ParkedQuery>, RecordError> {
+    record::get(&Committed(reader), &key::parked_query(scope, name))
 }
 
 /// The first fact that waits for a name.

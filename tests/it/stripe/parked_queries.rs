@@ -2,7 +2,7 @@
 
 use keyward::domain::id::Scope;
 use keyward::domain::time::Span;
-use keyward::engine::route::query;
+use keyward::engine::route::parked_query;
 use serde_json::{Value, json};
 
 use crate::support::fake_stripe::{good, list};
@@ -120,7 +120,7 @@ async fn a_link_that_stripe_does_not_know_is_given_up_after_five_answers() {
     let search = shop.search("pi_1").unwrap();
     assert_eq!(search.due, None);
     assert!(
-        query::waiting(shop.running().handle.reader(), &Scope::of("stripe"), "pi_1")
+        parked_query::waiting(shop.running().handle.reader(), &Scope::of("stripe"), "pi_1")
             .unwrap()
             .is_some(),
         "still parked"

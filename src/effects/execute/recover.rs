@@ -10,7 +10,7 @@ use crate::domain::adoption;
 use crate::domain::machine::Machine;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::license::choice::choose;
-use crate::effects::license::lookup::{Asked, Looked, LookupError};
+use crate::effects::license::recover::{RecoverError, RecoverRequest, Recovered};
 use crate::effects::license::sweep::Wanted;
 use crate::effects::license::{License, RefusalKind};
 use crate::effects::other_handler;
@@ -22,7 +22,7 @@ use crate::engine::read::view;
 use crate::engine::record::RecordError;
 use crate::engine::record::labels;
 
-/// How often a long look keeps what it has read, so that the next process goes on there.
+/// How often a long recovery keeps what it has read, so that the next process goes on there.
 const KEEP_EVERY: Span = Span::from_s(1);
 /// So many labels are kept in one commit.
 const KEPT_AT_ONCE: usize = 10 * labels::CHUNK_MAX;
@@ -31,7 +31,7 @@ impl ActionExecutor<'_> {
     /// Looks once. `sent_at`: when our own attempt was sent, where the question is only whether that came through; `None`:
     /// whoever made it, whenever. Without an outcome on the order to stop: the list may be long, and what was read of it is
     /// kept for the next process.
-    pub(super) async fn look(
+    pub(super) async fn recover(
         &self,
         machine: &Machine,
         action: &Action,
@@ -56,15 +56,15 @@ impl ActionExecutor<'_> {
             .into_iter()
             .map(|label| Wanted { label, sent_at })
             .collect();
-        let asked = Asked {
+        let asked = RecoverRequest {
             wanted,
             since: counts_from(action),
             clock: self.handle.clock(),
         };
         let find = self
             .service
-            .finder
-            .find_any(&app, asked, |key| self.services.is_held(key));
+            .recoverer
+            .recover(&app, asked, |key| self.services.is_held(key));
         let mut find = std::pin::pin!(find);
         let found = loop {
             tokio::select! {
@@ -75,18 +75,18 @@ impl ActionExecutor<'_> {
         };
         self.service.keep_labels(self.handle, 1).await;
         let found = found?;
-        // A service that is dead is seen though nothing but looks wait for it, as after a restart.
-        let heard = found
+        // A service that is dead is seen though nothing but recoveries wait for it, as after a restart.
+        let result = found
             .as_ref()
-            .map_or_else(LookupError::heard, |_| CallResult::Good);
+            .map_or_else(RecoverError::call_result, |_| CallResult::Good);
         let why = || {
             found
                 .as_ref()
                 .map_or_else(ToString::to_string, |_| String::new())
         };
-        self.service.breaker.heard(heard, self.now(), why);
+        self.service.breaker.record(result, self.now(), why);
         Some(match found {
-            Err(LookupError::Refused(refusal)) if refusal.kind == RefusalKind::Forbidden => {
+            Err(RecoverError::Refused(refusal)) if refusal.kind == RefusalKind::Forbidden => {
                 Outcome::Refused {
                     why: refusal.to_string(),
                     scope: RefusalScope::Access,
@@ -96,7 +96,7 @@ impl ActionExecutor<'_> {
                 after: None,
                 why: failed.to_string(),
             },
-            Ok(Looked { licenses, began }) => {
+            Ok(Recovered { licenses, began }) => {
                 if sent_at.is_none() {
                     self.judge_makers(machine, &licenses).await;
                 }
@@ -121,10 +121,10 @@ impl ActionExecutor<'_> {
 
     /// Takes up the labels that former processes have read.
     fn load_labels(&self) -> Result<(), RecordError> {
-        let finder = &self.service.finder;
-        if !finder.with_memory(|memory| memory.is_loaded) {
+        let recoverer = &self.service.recoverer;
+        if !recoverer.with_memory(|memory| memory.is_loaded) {
             let kept = labels::read(self.handle.reader())?;
-            finder.with_memory(|memory| {
+            recoverer.with_memory(|memory| {
                 memory.learn(kept);
                 memory.is_loaded = true;
             });
@@ -148,12 +148,12 @@ impl ActionExecutor<'_> {
 
     /// Takes the best of what was found, unless nothing is left for this action.
     fn take(&self, machine: &Machine, action: &Action, mut found: Vec<License>) -> Option<Outcome> {
-        let mut looks = 0;
+        let mut recoveries = 0;
         for other in machine.open_actions().filter(|a| a.id != action.id) {
             let Some(label) = &other.label else { continue };
-            if is_look(other) {
+            if recovers_others(other) {
                 leave_one(&mut found, label.as_str(), self.now());
-                looks += 1;
+                recoveries += 1;
             } else {
                 // It may be making this very license.
                 found.retain(|l| l.label.as_deref() != Some(label.as_str()));
@@ -163,15 +163,15 @@ impl ActionExecutor<'_> {
             .act
             .new_license()
             .map(|new| adoption::SeatEnds::of(machine, new));
-        let foreign = matches!(action.phase, CreatePhase::Look { any_age: true, .. });
+        let foreign = matches!(action.phase, CreatePhase::Recover { any_age: true, .. });
         loop {
             let choice = choose(found, seat.as_ref(), self.now())?;
             if !self.services.reserve(&choice.adopt.key) {
                 found = choice.others;
                 continue;
             }
-            // What the machine's other looks will take is no leftover.
-            let left: Vec<&License> = choice.others.iter().skip(looks).collect();
+            // What the machine's other recoveries will take is no leftover.
+            let left: Vec<&License> = choice.others.iter().skip(recoveries).collect();
             for other in &left {
                 tracing::warn!(machine.id = %machine.id, license = ?other.key, "another license has a label of this purchase; it is left alone");
             }
@@ -189,7 +189,7 @@ impl LicenseService {
     /// Keeps the labels that were read, once there are so many. Those that cannot be written are read again some day.
     pub(in crate::effects) async fn keep_labels(&self, handle: &Handle, at_least: usize) {
         let fresh = self
-            .finder
+            .recoverer
             .with_memory(|memory| memory.take_fresh(at_least));
         for pairs in fresh.chunks(KEPT_AT_ONCE) {
             let _ = handle.submit_waiting(Input::Labels(pairs.to_vec())).await;
@@ -206,18 +206,18 @@ fn made(license: &License) -> adoption::Made {
     }
 }
 
-/// From when on a look counts for an action: after the attempt in question, and not before its time has come.
+/// From when on a recovery counts for an action: after the attempt in question, and not before its time has come.
 fn counts_from(action: &Action) -> Timestamp {
     match action.phase {
-        CreatePhase::Look { since, .. } => since.max(action.due),
+        CreatePhase::Recover { since, .. } => since.max(action.due),
         CreatePhase::Ready => action.due,
     }
 }
 
 /// Whether an action looks for what others made.
-fn is_look(action: &Action) -> bool {
+fn recovers_others(action: &Action) -> bool {
     action.act.new_license().is_some()
-        && matches!(action.phase, CreatePhase::Look { any_age: true, .. })
+        && matches!(action.phase, CreatePhase::Recover { any_age: true, .. })
 }
 
 /// The label of a license that is to be made or found.
@@ -225,7 +225,7 @@ fn own_label(action: &Action) -> BTreeSet<String> {
     action.label.iter().map(ToString::to_string).collect()
 }
 
-/// Leaves the best license with the label of another look of the machine to that look.
+/// Leaves the best license with the label of another recovery of the machine to that recovery.
 fn leave_one(found: &mut Vec<License>, label: &str, now: Timestamp) {
     let (with, mut rest): (Vec<License>, Vec<License>) = std::mem::take(found)
         .into_iter()

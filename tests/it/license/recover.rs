@@ -8,7 +8,9 @@ use keyward::clock::Clock;
 use keyward::domain::id::{AppId, LicenseKey};
 use keyward::domain::plan::Devices;
 use keyward::domain::time::{Span, Timestamp};
-use keyward::effects::license::lookup::{Asked, Finder, Looked, LookupError, Patience};
+use keyward::effects::license::recover::{
+    Patience, RecoverError, RecoverRequest, Recovered, Recoverer,
+};
 use keyward::effects::license::sweep::Wanted;
 use keyward::effects::license::{
     Abilities, Answer, Client, ClientConfig, License, NewLicense, RefusalKind,
@@ -48,27 +50,27 @@ fn client(fake: &Fake, abilities: Abilities) -> Client {
     .unwrap()
 }
 
-fn finder(client: &Client) -> Finder {
+fn recoverer(client: &Client) -> Recoverer {
     let patience = Patience {
         tries: 20,
         first_wait: Span::ZERO,
     };
-    Finder::new(client.clone(), Throttle::new(0, 8), patience)
+    Recoverer::new(client.clone(), Throttle::new(0, 8), patience)
 }
 
-async fn setup(faults: Faults) -> (Fake, Client, Finder) {
+async fn setup(faults: Faults) -> (Fake, Client, Recoverer) {
     let fake = Fake::start(faults).await;
     let client = client(&fake, Abilities::authforge());
-    let finder = finder(&client);
-    (fake, client, finder)
+    let recoverer = recoverer(&client);
+    (fake, client, recoverer)
 }
 
 fn held_by_nobody(_: &LicenseKey) -> bool {
     false
 }
 
-async fn found(finder: &Finder, label: &str) -> Vec<License> {
-    finder
+async fn found(recoverer: &Recoverer, label: &str) -> Vec<License> {
+    recoverer
         .find(&app(), &[wanted(label)], held_by_nobody)
         .await
         .unwrap()
@@ -77,26 +79,31 @@ async fn found(finder: &Finder, label: &str) -> Vec<License> {
 }
 
 /// Asks together with whoever asks meanwhile; only what a look shows that begins from now on is an answer.
-async fn asked_anew(finder: &Finder, label: &str) -> Vec<License> {
-    asked_since(finder, label, &Clock::Wall, Clock::Wall.now())
+async fn asked_anew(recoverer: &Recoverer, label: &str) -> Vec<License> {
+    asked_since(recoverer, label, &Clock::Wall, Clock::Wall.now())
         .await
         .licenses
 }
 
-async fn asked_since(finder: &Finder, label: &str, clock: &Clock, since: Timestamp) -> Looked {
-    let asked = Asked {
+async fn asked_since(
+    recoverer: &Recoverer,
+    label: &str,
+    clock: &Clock,
+    since: Timestamp,
+) -> Recovered {
+    let asked = RecoverRequest {
         wanted: vec![wanted(label)],
         since,
         clock,
     };
-    finder
-        .find_any(&app(), asked, held_by_nobody)
+    recoverer
+        .recover(&app(), asked, held_by_nobody)
         .await
         .unwrap()
 }
 
 /// What the dispatcher does, without its store: send; when the outcome is unknown look twice; adopt, or send again.
-async fn create_surely(client: &Client, finder: &Finder, label: &str) -> LicenseKey {
+async fn create_surely(client: &Client, recoverer: &Recoverer, label: &str) -> LicenseKey {
     for _ in 0..200 {
         match client.create(&new(label)).await {
             Answer::Done(license) => return license.key,
@@ -104,7 +111,7 @@ async fn create_surely(client: &Client, finder: &Finder, label: &str) -> License
             Answer::Refused(refusal) => panic!("{refusal}"),
             Answer::Unknown { .. } => {
                 for _ in 0..2 {
-                    if let Some(license) = asked_anew(finder, label).await.pop() {
+                    if let Some(license) = asked_anew(recoverer, label).await.pop() {
                         return license.key;
                     }
                 }
@@ -136,14 +143,14 @@ async fn exactly_as_many_as_bought(seed: u64) {
         html: seed.is_multiple_of(2),
         ..Faults::default()
     };
-    let (fake, client, finder) = setup(faults).await;
+    let (fake, client, recoverer) = setup(faults).await;
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..40 {
-        let (client, finder) = (client.clone(), finder.clone());
+        let (client, recoverer) = (client.clone(), recoverer.clone());
         let label = format!("Stripe sub sub_{n}");
         tasks.spawn(async move {
             (
-                create_surely(&client, &finder, &label)
+                create_surely(&client, &recoverer, &label)
                     .await
                     .reveal()
                     .to_owned(),
@@ -161,7 +168,7 @@ async fn exactly_as_many_as_bought(seed: u64) {
 
 #[tokio::test]
 async fn a_look_goes_through_all_pages_and_reads_each_license_once() {
-    let (fake, client, finder) = setup(Faults::default()).await;
+    let (fake, client, recoverer) = setup(Faults::default()).await;
     for n in 0..450 {
         client
             .create(&new(&format!("Stripe sub sub_{n}")))
@@ -169,16 +176,18 @@ async fn a_look_goes_through_all_pages_and_reads_each_license_once() {
             .done()
             .unwrap();
     }
-    assert_eq!(found(&finder, "Stripe sub sub_449").await.len(), 1);
+    assert_eq!(found(&recoverer, "Stripe sub sub_449").await.len(), 1);
     assert_eq!(
         (fake.counter("GET list"), fake.counter("GET one")),
         (3, 450)
     );
     assert_eq!(
-        found(&finder, "Stripe sub sub_0").await[0].label.as_deref(),
+        found(&recoverer, "Stripe sub sub_0").await[0]
+            .label
+            .as_deref(),
         Some("Stripe sub sub_0")
     );
-    assert!(found(&finder, "Stripe sub sub_4490").await.is_empty());
+    assert!(found(&recoverer, "Stripe sub sub_4490").await.is_empty());
     assert_eq!(
         (fake.counter("GET list"), fake.counter("GET one")),
         (9, 451)
@@ -187,12 +196,12 @@ async fn a_look_goes_through_all_pages_and_reads_each_license_once() {
 
 #[tokio::test]
 async fn a_key_that_a_machine_holds_is_never_found() {
-    let (_fake, client, finder) = setup(Faults::default()).await;
+    let (_fake, client, recoverer) = setup(Faults::default()).await;
     let held = client.create(&new("one")).await.done().unwrap().key;
     let free = client.create(&new("one")).await.done().unwrap().key;
-    let both = found(&finder, "one").await;
+    let both = found(&recoverer, "one").await;
     assert_eq!(both.len(), 2);
-    let of = finder
+    let of = recoverer
         .find(&app(), &[wanted("one"), wanted("two")], |k| *k == held)
         .await
         .unwrap();
@@ -205,7 +214,7 @@ async fn a_key_that_a_machine_holds_is_never_found() {
 
 #[tokio::test]
 async fn a_cursor_that_is_refused_starts_over() {
-    let (fake, client, finder) = setup(Faults {
+    let (fake, client, recoverer) = setup(Faults {
         refuse_cursors: 2,
         ..Faults::default()
     })
@@ -213,46 +222,48 @@ async fn a_cursor_that_is_refused_starts_over() {
     for n in 0..250 {
         client.create(&new(&n.to_string())).await.done().unwrap();
     }
-    assert_eq!(found(&finder, "249").await.len(), 1);
+    assert_eq!(found(&recoverer, "249").await.len(), 1);
     fake.switch(|f| f.refuse_cursors = 1000);
-    let failed = finder
+    let failed = recoverer
         .find(&app(), &[wanted("249")], held_by_nobody)
         .await
         .unwrap_err();
     assert!(
-        matches!(failed, LookupError::Refused(refusal) if refusal.kind == RefusalKind::BadRequest)
+        matches!(failed, RecoverError::Refused(refusal) if refusal.kind == RefusalKind::BadRequest)
     );
 }
 
 #[tokio::test]
 async fn a_look_that_cannot_be_completed_concludes_nothing() {
-    let (fake, _client, finder) = setup(Faults {
+    let (fake, _client, recoverer) = setup(Faults {
         error_pct: 100,
         ..Faults::default()
     })
     .await;
-    let failed = finder
+    let failed = recoverer
         .find(&app(), &[wanted("one")], held_by_nobody)
         .await
         .unwrap_err();
-    assert!(matches!(failed, LookupError::Unanswered(_)));
+    assert!(matches!(failed, RecoverError::Unanswered(_)));
     assert_eq!(fake.counter("GET list"), 20);
     fake.switch(|f| (f.error_pct, f.refuse) = (0, Some(401)));
-    let failed = finder
+    let failed = recoverer
         .find(&app(), &[wanted("one")], held_by_nobody)
         .await
         .unwrap_err();
-    assert!(matches!(failed, LookupError::Refused(refusal) if refusal.kind == RefusalKind::BadKey));
+    assert!(
+        matches!(failed, RecoverError::Refused(refusal) if refusal.kind == RefusalKind::BadKey)
+    );
 }
 
 #[tokio::test]
 async fn what_the_list_does_not_show_yet_is_found_by_the_second_look() {
-    let (fake, client, finder) = setup(Faults::default()).await;
+    let (fake, client, recoverer) = setup(Faults::default()).await;
     fake.switch(|f| f.list_frozen = true);
     client.create(&new("one")).await.done().unwrap();
-    assert!(found(&finder, "one").await.is_empty());
+    assert!(found(&recoverer, "one").await.is_empty());
     fake.switch(|f| f.list_frozen = false);
-    assert_eq!(found(&finder, "one").await.len(), 1);
+    assert_eq!(found(&recoverer, "one").await.len(), 1);
 }
 
 #[tokio::test]
@@ -270,19 +281,19 @@ async fn better_lists_spare_reads() {
         list_shows_label: true,
         ..Abilities::authforge()
     };
-    assert_eq!(found(&finder(&client(&fake, shows)), "7").await.len(), 1);
+    assert_eq!(found(&recoverer(&client(&fake, shows)), "7").await.len(), 1);
     assert_eq!((fake.counter("GET list"), fake.counter("GET one")), (1, 1));
     let finds = Abilities {
         finds_by_label: true,
         ..Abilities::authforge()
     };
-    assert_eq!(found(&finder(&client(&fake, finds)), "7").await.len(), 1);
+    assert_eq!(found(&recoverer(&client(&fake, finds)), "7").await.len(), 1);
     assert_eq!((fake.counter("GET list"), fake.counter("GET one")), (2, 2));
 }
 
 #[tokio::test]
 async fn a_crawl_knows_every_label_and_a_broken_one_is_resumed() {
-    let (fake, client, finder) = setup(Faults::default()).await;
+    let (fake, client, recoverer) = setup(Faults::default()).await;
     for n in 0..30 {
         client
             .create(&new(&format!("Stripe sub sub_{}", n % 29)))
@@ -291,7 +302,7 @@ async fn a_crawl_knows_every_label_and_a_broken_one_is_resumed() {
             .unwrap();
     }
     fake.switch(|f| (f.seed, f.hang_pct) = (3, 40));
-    let impatient = Finder::new(
+    let impatient = Recoverer::new(
         client.clone(),
         Throttle::new(0, 1),
         Patience {
@@ -319,14 +330,14 @@ async fn a_crawl_knows_every_label_and_a_broken_one_is_resumed() {
     assert_eq!(kept.len(), 30);
     fake.switch(|f| f.hang_pct = 0);
     let reads = fake.counter("GET one");
-    finder.with_memory(|memory| memory.learn(kept));
-    finder.crawl(&app(), held_by_nobody).await.unwrap();
+    recoverer.with_memory(|memory| memory.learn(kept));
+    recoverer.crawl(&app(), held_by_nobody).await.unwrap();
     assert_eq!(fake.counter("GET one"), reads);
 }
 
 #[tokio::test]
 async fn all_who_ask_while_a_look_is_under_way_share_the_next() {
-    let (fake, client, finder) = setup(Faults {
+    let (fake, client, recoverer) = setup(Faults {
         latency_ms: 1,
         ..Faults::default()
     })
@@ -336,8 +347,8 @@ async fn all_who_ask_while_a_look_is_under_way_share_the_next() {
     }
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..40 {
-        let finder = finder.clone();
-        tasks.spawn(async move { (n, asked_anew(&finder, &n.to_string()).await.len()) });
+        let recoverer = recoverer.clone();
+        tasks.spawn(async move { (n, asked_anew(&recoverer, &n.to_string()).await.len()) });
     }
     for (n, found) in tasks.join_all().await {
         assert_eq!(found, usize::from(n < 20), "{n}");
@@ -351,12 +362,12 @@ async fn all_who_ask_while_a_look_is_under_way_share_the_next() {
 
 #[tokio::test]
 async fn whoever_looks_for_others_may_be_dropped() {
-    let (fake, client, finder) = setup(Faults::default()).await;
+    let (fake, client, recoverer) = setup(Faults::default()).await;
     client.create(&new("one")).await.done().unwrap();
     fake.switch(|f| f.hang_pct = 100);
     let ask = || {
-        let finder = finder.clone();
-        tokio::spawn(async move { asked_anew(&finder, "one").await })
+        let recoverer = recoverer.clone();
+        tokio::spawn(async move { asked_anew(&recoverer, "one").await })
     };
     let (first, second) = (ask(), ask());
     while fake.counter("GET list") == 0 {

@@ -76,9 +76,9 @@ impl Sentence for NotExtended {
     }
 }
 
-/// What a machine's purchase is to extend, and for which of its seats, while nobody has looked and nothing was made. Its
+/// What a machine's purchase is to extend, and for which of its seats, while that is not resolved and nothing was made. Its
 /// licenses are not created before that is settled.
-/// Rule 55: a purchase that names a license makes none before that one was looked for.
+/// Rule 55: a purchase that names a license makes none before that one was resolved.
 #[must_use]
 pub fn asks(
     machine: &Machine,
@@ -88,7 +88,7 @@ pub fn asks(
     under_way: &[u32],
     now: Timestamp,
 ) -> Vec<SeatAsked> {
-    if machine.looked.is_some() || !machine.grants.is_empty() {
+    if machine.target.is_some() || !machine.grants.is_empty() {
         return Vec::new();
     }
     // Of nearly all purchases nothing is sought: that is found out first, for it costs least.

@@ -13,41 +13,41 @@ use super::notice::NoticeStatus;
 use super::time::{Span, Timestamp};
 
 /// Whether what a question asks for has been said.
-fn is_answered(question: &Question, machine: &Machine, world: &DecisionContext<'_>) -> bool {
+fn is_answered(question: &Question, machine: &Machine, context: &DecisionContext<'_>) -> bool {
     match question {
         Question::LineItems(_) => machine
             .facts
             .iter()
             .any(|f| matches!(f.body, FactBody::LineItems(_))),
-        Question::Customer(customer) => world.customer.is_some_and(|c| c.id == *customer),
+        Question::Customer(customer) => context.customer.is_some_and(|c| c.id == *customer),
         Question::SubscriptionItems { shown_at, .. } => machine
             .facts
             .iter()
             .any(|f| matches!(f.body, FactBody::Items(_)) && f.at >= *shown_at),
-        Question::InvoiceLines(id) => looked_up(machine, id).any(|i| i.lines_whole),
-        Question::FirstInvoice(id) => looked_up(machine, id).any(|i| i.paid),
+        Question::InvoiceLines(id) => queried(machine, id).any(|i| i.lines_whole),
+        Question::FirstInvoice(id) => queried(machine, id).any(|i| i.paid),
     }
 }
 
-/// What look-ups said of an invoice.
-fn looked_up<'m>(machine: &'m Machine, id: &'m InvoiceId) -> impl Iterator<Item = &'m Invoice> {
+/// What queries said of an invoice.
+fn queried<'m>(machine: &'m Machine, id: &'m InvoiceId) -> impl Iterator<Item = &'m Invoice> {
     machine
         .facts
         .iter()
         .filter_map(Fact::invoice)
-        .filter(move |i| i.id == *id && i.event == InvoiceEvent::LookedUp)
+        .filter(move |i| i.id == *id && i.event == InvoiceEvent::Queried)
 }
 
 /// Asks what is to be asked, and closes what is answered or no longer of interest. What was refused or given up is not
 /// asked again unless a person says so.
-pub(super) fn look_ups(
+pub(super) fn plan_queries(
     machine: &mut Machine,
     folded: &Folded,
     due: &Entitlement,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) {
-    let wanted = if world.abilities.looks_up {
-        wanted(machine, folded, due, world)
+    let wanted = if context.abilities.can_query {
+        wanted(machine, folded, due, context)
     } else {
         Vec::new()
     };
@@ -59,9 +59,9 @@ pub(super) fn look_ups(
         if wanted.contains(&question) {
             continue;
         }
-        let answered = is_answered(&question, machine, world);
+        let answered = is_answered(&question, machine, context);
         let action = &mut machine.actions[index];
-        action.at = world.now;
+        action.at = context.now;
         if answered {
             (action.outcome, action.error) = (ActionOutcome::Done, None);
             action.attempts += 1;
@@ -80,7 +80,7 @@ pub(super) fn look_ups(
                 machine.next_action(),
                 Act::Query(question),
                 NO_LICENSE,
-                world.now,
+                context.now,
             ));
         }
     }
@@ -97,7 +97,7 @@ fn wanted(
     machine: &Machine,
     folded: &Folded,
     due: &Entitlement,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Vec<Question> {
     let mut wanted = match &folded.life {
         Life::Payment(payment) => Vec::from_iter(what_was_bought(machine, payment, due)),
@@ -111,7 +111,7 @@ fn wanted(
         .contact
         .customer
         .as_ref()
-        .filter(|_| unreached && world.customer.is_none())
+        .filter(|_| unreached && context.customer.is_none())
     {
         wanted.push(Question::Customer(customer.clone()));
     }
@@ -186,38 +186,38 @@ pub(super) fn keys_wait(
     machine: &Machine,
     folded: &Folded,
     due: &Entitlement,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Option<Timestamp> {
     let life = match &folded.life {
         Life::Subscription(life) => life,
-        Life::Payment(payment) => return units_wait(machine, payment, due, world),
+        Life::Payment(payment) => return units_wait(machine, payment, due, context),
     };
     let (since, _) = life
         .newcomers
         .as_ref()
-        .filter(|_| world.abilities.looks_up)?;
+        .filter(|_| context.abilities.can_query)?;
     let asked = |a: &&Action| a.act.question().is_some_and(|q| life.unknown.contains(q));
     let given_up = machine.actions.iter().filter(asked).any(|a| {
         matches!(a.act.question(), Some(Question::SubscriptionItems { .. }))
             && a.outcome == ActionOutcome::Refused
     });
-    Some(*since + WAITS).filter(|until| !given_up && *until > world.now)
+    Some(*since + WAITS).filter(|until| !given_up && *until > context.now)
 }
 
 fn units_wait(
     machine: &Machine,
     payment: &PurchaseLife,
     due: &Entitlement,
-    world: &DecisionContext<'_>,
+    context: &DecisionContext<'_>,
 ) -> Option<Timestamp> {
-    let asks = due.units_unknown && world.abilities.looks_up;
+    let asks = due.units_unknown && context.abilities.can_query;
     let question = what_was_bought(machine, payment, due).filter(|_| asks)?;
     let refused = |a: &Action| {
         let over = [ActionOutcome::Refused, ActionOutcome::Abandoned];
         a.act.question() == Some(&question) && over.contains(&a.outcome)
     };
     let until = payment.paid_learned? + WAITS;
-    (!machine.actions.iter().any(refused) && until > world.now).then_some(until)
+    (!machine.actions.iter().any(refused) && until > context.now).then_some(until)
 }
 
 /// Whether a license that is to be made is one that waits so.
