@@ -52,8 +52,8 @@ pub use request::{
     Request, RereadQuery,
 };
 pub use response::{
-    AffectedPurchase, BackfillPart, Changed, HistoryEntry, HistoryGroup, HistoryLine, PolicyCounts,
-    Purchases, Response, TimelineItem, Unanswered,
+    AffectedPurchase, BackfillPart, Changed, HistoryEntry, HistoryGroup, HistoryLine, OutOfReach,
+    PolicyCounts, Purchases, Response, TimelineItem, Unanswered,
 };
 pub use service::Service;
 pub use service_move::{ElsewhereRow, MoveQuery, MoveRow};

@@ -12,6 +12,7 @@ use super::request::BackfillPosition;
 use super::standing::Holding;
 use crate::domain::hold::HeldBy;
 use crate::domain::id::{EventId, MachineId, Scope, SourceName};
+use crate::domain::service_move::ServiceKind;
 use crate::domain::time::Timestamp;
 use crate::effects::backfill::Backfilled;
 
@@ -153,6 +154,20 @@ pub struct Changed {
     /// What of a decision is held all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldWork>,
+    /// Licenses that no order reaches any more: they were left at a service that the config names no more, and work there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub out_of_reach: Vec<OutOfReach>,
+}
+
+/// A license at a service that cannot be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutOfReach {
+    /// Its number within the purchase.
+    pub number: u32,
+    /// The last characters of its key.
+    pub key: String,
+    /// Where it is.
+    pub at: ServiceKind,
 }
 
 /// An event in the index.

@@ -11,7 +11,7 @@ use super::ask::ask;
 use super::author::author;
 use super::report;
 use super::when::When;
-use crate::admin::{ActionFilter, Changed, Failure, HeldWork, Request, Response};
+use crate::admin::{ActionFilter, Changed, Failure, HeldWork, OutOfReach, Request, Response};
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::PlanName;
 use crate::domain::time::Timestamp;
@@ -272,6 +272,19 @@ pub(super) fn not_yet(held: &[HeldWork]) -> String {
     format!("; but not yet: {}", held.join("; "))
 }
 
+/// What an order did not reach, and what to do about it.
+fn not_there(left: &[OutOfReach]) -> String {
+    let left = left.iter().map(|license| {
+        format!(
+            "; but license {} (key {}) works at `{at}`, which the config names no more: revoke it there, or name `{at}` again",
+            license.number,
+            license.key,
+            at = license.at.as_str(),
+        )
+    });
+    left.collect()
+}
+
 fn new_keys(license: Option<u32>, at_once: bool) -> String {
     match (license, at_once) {
         (None, false) => {
@@ -335,9 +348,10 @@ pub(super) fn decide(config: &Path, args: &DecisionArgs, verb: Verb) -> Result<(
         }
         match changed.events.as_slice() {
             [] => format!(
-                "{}: {what}{}",
+                "{}: {what}{}{}",
                 changed.machines.join(", "),
-                not_yet(&changed.held)
+                not_yet(&changed.held),
+                not_there(&changed.out_of_reach)
             ),
             events => format!("{}: nothing comes of it", events.join(", ")),
         }

@@ -13,6 +13,7 @@ mod remedy;
 
 pub use customer::{ForCustomer, NothingForCustomer, StrayForCustomer};
 pub use paragraph::{Paragraph, paragraph};
+pub(in crate::domain) use present::end_of;
 pub use present::{At, Gap, Holds, Present, Rest, Tense, present};
 pub use remedy::Remedy;
 

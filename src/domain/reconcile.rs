@@ -4,6 +4,7 @@
 
 mod act;
 mod hands;
+mod left;
 mod refused;
 mod stand_in;
 
@@ -20,6 +21,7 @@ pub(super) use act::read_again;
 use act::{asked, create, new_license, on, reinstate, revoke, stop, take_place};
 use hands::left_as_given;
 pub use hands::{given_by_others, left_revoked, revoked_by_others};
+use left::left_here;
 use refused::stays_revoked;
 use stand_in::{end, keep_up, stand_in};
 
@@ -91,6 +93,7 @@ pub fn differences(
             out.push(end(machine, due, grant));
         }
     }
+    left_here(machine, due, (abilities, here), now, &mut out);
     out
 }
 

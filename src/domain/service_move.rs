@@ -158,6 +158,17 @@ pub(super) fn left_for<'m>(machine: &'m Machine, seat: &SeatDue) -> Option<&'m G
     newest.is_left().then_some(newest)
 }
 
+/// The licenses that work and were left at a service: `here`, or at any other.
+pub fn working_left<'m>(
+    machine: &'m Machine,
+    (here, is_there): (ServiceKind, bool),
+    now: Timestamp,
+) -> impl Iterator<Item = (&'m Grant, ServiceKind)> {
+    let left = machine.grants.iter().filter(|g| g.is_left());
+    let left = left.filter(move |g| g.live_at(now));
+    left.filter_map(move |g| Some((g, g.service.filter(|at| (*at == here) == is_there)?)))
+}
+
 /// Makes a license to be made what takes the place of one that was left: with its key where the service takes it, and with
 /// what another hand had given it.
 pub(super) fn take_place(new: &mut NewLicense, left: &Grant) {
@@ -285,7 +296,9 @@ pub fn elsewhere(machine: &Machine, action: &Action, service: &str) -> Option<Se
         | Act::ResetDevices { .. }
         | Act::Read { .. } => {
             let grant = machine.grants.iter().find(|g| g.number == action.license)?;
-            other(grant.service).filter(|_| !grant.is_left())
+            // Of one that was left nothing is to be read any more.
+            let is_read = matches!(action.act, Act::Read { .. });
+            other(grant.service).filter(|_| !(grant.is_left() && is_read))
         }
         Act::Recover(_) | Act::Query(_) => None,
     }

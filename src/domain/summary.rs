@@ -1,13 +1,14 @@
-//! What a purchase comes to, in one status for people: from what should be and what is. The success page, `keyward show` and
-//! the lists use the same.
+//! What a purchase comes to, in one status for people: from what should be and what is. `keyward show` and the lists use the
+//! same; the success page and the portal that of its customer.
 
 use super::action::{Action, ActionOutcome};
 use super::entitlement::{Entitlement, LOOKUP_TAKES, SeatDue, Why};
+use super::explain::{Rest, end_of};
 use super::hold::Hold;
 use super::lifecycle::payment::PaymentState as Payment;
 use super::lifecycle::subscription::SubscriptionState as Subscription;
 use super::lifecycle::{Folded, State};
-use super::machine::Machine;
+use super::machine::{Grant, Machine};
 use super::time::{Span, Timestamp};
 use crate::domain::status::PurchaseStatus;
 
@@ -69,6 +70,34 @@ pub fn status(
         PurchaseStatus::Preparing
     } else {
         status
+    }
+}
+
+/// What its customer is shown of it: the same, but for licenses that work though they should not, and whose end nobody
+/// carries out: it is held or refused, or a person gave it up. Those work, and whoever has one hears nothing else.
+#[must_use]
+pub fn customer_status(
+    machine: &Machine,
+    folded: &Folded,
+    should: &Entitlement,
+    now: Timestamp,
+) -> PurchaseStatus {
+    let status = status(machine, folded, should, now);
+    let is_due = should.seats.iter().any(|s| s.want.live_at(now));
+    let goes_on = |g: &Grant| {
+        let stays = match end_of(machine, g, now) {
+            Some(Rest::SellerKnows | Rest::Paused | Rest::GivenUp) => true,
+            Some(Rest::OnItsWay) | None => false,
+        };
+        g.can_be_mailed() && g.live_at(now) && stays
+    };
+    if is_due || !machine.grants.iter().any(goes_on) {
+        return status;
+    }
+    if status == PurchaseStatus::Lapsed {
+        PurchaseStatus::Grace
+    } else {
+        PurchaseStatus::Live
     }
 }
 

@@ -36,6 +36,13 @@ pub(super) fn pay_url(folded: &Folded, status: PurchaseStatus) -> Option<String>
     url.filter(|url| url.starts_with("https://")).cloned()
 }
 
+/// Until when its license works without the payment. One that goes on after that, for its end is held, goes on until who
+/// knows when.
+pub(super) fn grace_ends(folded: &Folded, now: Timestamp) -> Option<Timestamp> {
+    let ends = folded.life.open_episode().map(|e| e.ends);
+    ends.filter(|ends| *ends > now)
+}
+
 /// What ends the names of words for a purchase that made no license, but added to one that was there.
 pub(super) const ADDED: &str = "_added";
 

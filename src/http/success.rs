@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use serde_json::json;
 
-use super::license_words::pay_url;
+use super::license_words::{grace_ends, pay_url};
 use super::status_text::{LicenseCard, PurchaseText};
 use super::web::{Page, Refresh, Tone};
 use super::{App, Peer, limit, metrics};
@@ -22,7 +22,7 @@ use crate::domain::id::{PlanName, Scope};
 use crate::domain::lifecycle::{Folded, Life};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::status::PurchaseStatus;
-use crate::domain::summary::{is_paused, status};
+use crate::domain::summary::{customer_status, is_paused};
 use crate::domain::time::{Span, Timestamp};
 use crate::engine::read::view::{self, ExtendedPurchase};
 use crate::engine::record::{RecordError, server};
@@ -222,7 +222,8 @@ fn purchase_text(
     };
     let rules = app.handle.rules();
     let folded = machine.folded(&rules.revisions, now);
-    let status = status(machine, &folded, &view::seats(machine, &rules, now), now);
+    let should = view::seats(machine, &rules, now);
+    let status = customer_status(machine, &folded, &should, now);
     let mails = mails(app.config.mail_of(&machine.source));
     let mut text = PurchaseText {
         status: Some(status),
@@ -231,7 +232,7 @@ fn purchase_text(
         seller_told: status == PurchaseStatus::Delayed
             && app.config.alert.reaches_somebody()
             && !is_paused(machine),
-        grace_ends: folded.life.open_episode().map(|e| e.ends),
+        grace_ends: grace_ends(&folded, now),
         pay_url: pay_url(&folded, status),
         ..PurchaseText::default()
     };

@@ -67,7 +67,7 @@ pub async fn due(handle: &Handle, notify: &Notify, cursor: &mut Cursor) -> Resul
     // What a full page leaves out comes in the next run.
     let wakes = scan::wakes(handle.reader(), now, cursor, SCAN_MAX)?;
     Ok(Ran {
-        woken: wake(handle, wakes.into_iter().collect()).await?,
+        woken: wake_all(handle, wakes.into_iter().collect()).await?,
         rang,
     })
 }
@@ -118,7 +118,7 @@ pub async fn repair(
     let mut next = sweeps.clone();
     let swept = scan::machines(handle.reader(), &mut next.machines, REPAIR_MAX)?;
     let machines: BTreeSet<MachineId> = swept.into_iter().chain(overdue).collect();
-    let woken = wake(handle, machines).await?;
+    let woken = wake_all(handle, machines).await?;
     // rule 7
     let now = handle.clock().now();
     let parked = scan::never_linked(handle.reader(), now, &mut next.parked, REPAIR_MAX)?;
@@ -212,12 +212,14 @@ pub async fn compare(handle: &Handle) -> Result<usize, JobError> {
 /// # Errors
 /// The store's, or that the engine takes nothing now.
 pub async fn wake_concerned(handle: &Handle) -> Result<usize, JobError> {
-    let machines = view::ids(handle.reader(), holding::is_concerned)?;
-    each(handle, machines, |machine| Input::WakeUp { machine }).await
+    wake_all(handle, view::ids(handle.reader(), holding::is_concerned)?).await
 }
 
 /// Has machines looked at anew, several at a time so that they share their syncs.
-async fn wake(handle: &Handle, machines: BTreeSet<MachineId>) -> Result<usize, JobError> {
+///
+/// # Errors
+/// The store's, or that the engine takes nothing now.
+pub async fn wake_all(handle: &Handle, machines: BTreeSet<MachineId>) -> Result<usize, JobError> {
     each(handle, machines, |machine| Input::WakeUp { machine }).await
 }
 

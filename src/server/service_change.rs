@@ -4,9 +4,11 @@
 use super::StartError;
 use crate::config::Config;
 use crate::domain::id::SourceName;
-use crate::domain::service_move::ServiceKind;
+use crate::domain::machine::Machine;
+use crate::domain::service_move::{ServiceKind, working_left};
 use crate::engine::Handle;
 use crate::engine::input::Input;
+use crate::engine::read::view;
 use crate::engine::record::server::{ServerRecord, license_services};
 use crate::scheduler::jobs::{self, JobError};
 
@@ -49,6 +51,13 @@ async fn judged(handle: &Handle, config: &Config) -> Result<(), JobError> {
     }
     if is_other {
         jobs::wake_concerned(handle).await?;
+        // What was left at a service that can be asked again may have to end: nothing else wakes a purchase that is over.
+        let at = handle.clock().now();
+        let named = |m: &Machine| now.iter().find(|(source, _)| *source == m.source);
+        let back = |m: &Machine| {
+            named(m).is_some_and(|(_, is)| working_left(m, (*is, true), at).next().is_some())
+        };
+        jobs::wake_all(handle, view::ids(handle.reader(), back)?).await?;
     }
     // Only now: after a kill it is judged again.
     let keep = Input::Keep(ServerRecord::LicenseServices(now));

@@ -1,11 +1,13 @@
 //! All licenses move to another license service.
 
 use super::decisions::rekey;
-use super::facts::{failed_refund, refund, session};
+use super::facts::{dispute, failed_refund, refund, session};
 use super::{Case, day};
+use crate::domain::action::GrantStatus;
 use crate::domain::decision::Verb;
-use crate::domain::fact::{EndReason, PaymentStatus};
+use crate::domain::fact::{DisputeStatus, EndReason, PaymentStatus};
 use crate::domain::hold::Hold;
+use crate::domain::machine::Grant;
 use crate::domain::notice::{Notice, NoticeKind};
 use crate::domain::policy::AtGraceEnd;
 use crate::domain::service_move::{
@@ -190,4 +192,84 @@ fn a_new_key_after_a_stop_is_told_by_its_own_mail() {
         case.paid(50.0, "in_2", 30.0, 60.0).on(51.0);
         case.mails(&format!("license_issued 0, payment_failed 30.01, grace_ending 37, grace_ending 44, ended 46.01, {told}"));
     }
+}
+
+/// A purchase whose license moved to another service and came back: one key stands at the first service since before, the
+/// other one took its place.
+fn there_and_back() -> Case {
+    let mut case = Case::purchase(|_| {});
+    case.service = "embedded";
+    case.told(
+        0.0,
+        "checkout.session.completed",
+        session(PaymentStatus::Paid),
+    );
+    case.service = "authforge";
+    case.decide(10.0, to_authforge(TellOfKeys::Nobody))
+        .is("paid: live for life, live for life");
+    case.service = "embedded";
+    case.takes_keys = true;
+    let back = Verb::Move {
+        from: ServiceKind::AuthForge,
+        to: ServiceKind::Embedded,
+        tell: TellOfKeys::Nobody,
+    };
+    case.decide(20.0, back)
+        .is("paid: live for life, live for life")
+        .acts("create create create");
+    case
+}
+
+#[test]
+fn what_was_left_at_a_service_that_is_used_again_ends_with_its_purchase() {
+    there_and_back()
+        .told(30.0, "refund.created", refund("re_1", "cs_1", 100))
+        .is("refunded: revoked, revoked");
+    there_and_back()
+        .decide(30.0, Verb::Revoke)
+        .is("paid: revoked, revoked");
+    there_and_back()
+        .decide(30.0, rekey())
+        .is("paid: revoked, revoked, live for life");
+}
+
+#[test]
+fn what_was_left_there_stops_and_comes_back_with_its_purchase() {
+    let mut case = there_and_back();
+    let disputed = |status| dispute("dp_1", "cs_1", status);
+    case.told(
+        30.0,
+        "charge.dispute.created",
+        disputed(DisputeStatus::Open),
+    )
+    .is("paid: suspended, suspended")
+    .told(31.0, "charge.dispute.closed", disputed(DisputeStatus::Won))
+    .is("paid: live for life, live for life");
+}
+
+#[test]
+fn what_was_left_at_a_service_that_is_not_used_any_more_stays() {
+    let mut case = there_and_back();
+    case.service = "authforge";
+    case.takes_keys = false;
+    case.decide(30.0, to_authforge(TellOfKeys::Nobody)).told(
+        40.0,
+        "refund.created",
+        refund("re_1", "cs_1", 100),
+    );
+    let lives = |g: &&Grant| g.status == GrantStatus::Live;
+    let left: Vec<bool> = case
+        .machine
+        .grants
+        .iter()
+        .filter(lives)
+        .map(Grant::is_left)
+        .collect();
+    assert_eq!(left, [true, true]);
+    case.holds(&[]);
+    // What cannot be reached now ends once it can.
+    case.service = "embedded";
+    case.on(41.0);
+    case.reconcile();
+    assert_eq!(case.machine.grants.iter().filter(lives).count(), 0);
 }

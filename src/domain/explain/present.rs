@@ -2,6 +2,7 @@
 
 use crate::domain::action::{Act, Action, ActionOutcome};
 use crate::domain::entitlement::{Entitlement, SeatDue, Want};
+use crate::domain::guard::is_hurtful;
 use crate::domain::hold::Hold;
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
 use crate::domain::matching::{is_for, match_seats, paired_seats};
@@ -190,10 +191,7 @@ pub fn strays<'m>(machine: &'m Machine, due: &Entitlement, now: Timestamp) -> Ve
                 status: LicenseStatus::Live,
                 until: grant.expires_at,
             },
-            rest: ends.then(|| {
-                let of_it = machine.actions.iter().filter(|a| a.license == grant.number);
-                newest(machine, of_it, false, now).unwrap_or(Rest::OnItsWay)
-            }),
+            rest: ends.then(|| end_of(machine, grant, now).unwrap_or(Rest::OnItsWay)),
         })
     };
     grants.filter_map(of).collect()
@@ -241,7 +239,7 @@ fn rest(
         Gap::None => None,
         // What another hand ended, nothing brings back until a person says so (rule 51): that is told.
         Gap::Less => {
-            newest(machine, actions, true, now).or(match grant.map(|g| g.status_at(now)) {
+            mends(machine, actions, now).or(match grant.map(|g| g.status_at(now)) {
                 Some(LicenseStatus::Revoked) => Some(Rest::SellerKnows),
                 // The margin of an adopted license is asked for at the turn of its period, and not before.
                 Some(LicenseStatus::Live) => None,
@@ -251,34 +249,54 @@ fn rest(
             })
         }
         // A service that cannot shorten a license is not asked to.
-        Gap::More => newest(machine, actions, false, now),
+        Gap::More => grant.and_then(|g| end_of(machine, g, now)),
     }
 }
 
-/// What becomes of a difference by the newest action that would settle it.
-fn newest<'m>(
+/// What becomes of a license that works, where something would take it, or time of it; `None`: nothing would. What its
+/// customer is shown, is written and is answered goes by this alone, so that none of it speaks of an end that does not come.
+#[must_use]
+pub(in crate::domain) fn end_of(machine: &Machine, grant: &Grant, now: Timestamp) -> Option<Rest> {
+    let takes = |a: &&Action| {
+        let counts = !matches!(a.outcome, ActionOutcome::Superseded | ActionOutcome::Done);
+        a.license == grant.number && counts && is_hurtful(machine, a, now)
+    };
+    let newest = machine.actions.iter().rev().find(takes)?;
+    if machine.held.is_some() {
+        return Some(Rest::SellerKnows);
+    }
+    match newest.outcome {
+        ActionOutcome::Abandoned => Some(Rest::GivenUp),
+        ActionOutcome::Pending
+        | ActionOutcome::Held
+        | ActionOutcome::Refused
+        | ActionOutcome::Done
+        | ActionOutcome::Superseded => waits(newest, now),
+    }
+}
+
+/// What becomes of a license that is less than it should be, by the newest action that would mend it.
+fn mends<'m>(
     machine: &Machine,
     actions: impl DoubleEndedIterator<Item = &'m Action>,
-    gives: bool,
     now: Timestamp,
 ) -> Option<Rest> {
     if machine.held.is_some() {
         return Some(Rest::SellerKnows);
     }
-    let settles = |a: &&Action| match a.act {
-        Act::Create(_) | Act::Reinstate { .. } => gives,
-        Act::Suspend { .. } | Act::Revoke { .. } => !gives,
-        Act::SetExpiry { .. } => true,
-        Act::SetDevices { .. }
-        | Act::ResetDevices { .. }
-        | Act::Read { .. }
-        | Act::Recover(_)
-        | Act::Query(_) => false,
+    let gives = |a: &&Action| {
+        a.outcome != ActionOutcome::Superseded
+            && matches!(
+                a.act,
+                Act::Create(_) | Act::Reinstate { .. } | Act::SetExpiry { .. }
+            )
     };
-    let counts = |a: &&Action| a.outcome != ActionOutcome::Superseded && settles(a);
-    let action = actions.rev().find(counts)?;
+    waits(actions.rev().find(gives)?, now)
+}
+
+/// What an action waits for.
+fn waits(action: &Action, now: Timestamp) -> Option<Rest> {
     match action.outcome {
-        ActionOutcome::Abandoned if !gives => Some(Rest::GivenUp),
         ActionOutcome::Refused | ActionOutcome::Abandoned => Some(Rest::SellerKnows),
         ActionOutcome::Held => Some(match action.held {
             // It ends by itself.

@@ -2,10 +2,9 @@
 //! way the mail waits, and where a person gave the work up it is never said.
 
 use super::{About, DueNotice, Notice, NoticeKind, NoticeStatus, Part, Skipped};
-use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::context::Situation;
 use crate::domain::entitlement::{SeatDue, Why};
-use crate::domain::guard::is_hurtful;
+use crate::domain::explain::{Rest, end_of};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::time::Timestamp;
 
@@ -29,24 +28,15 @@ pub(in crate::domain) enum Left {
     GivenUp,
 }
 
-/// What becomes of a license that still works, by the newest action that would take it, or time of it.
+/// What becomes of a license that still works, by what would take it, or time of it.
 #[must_use]
 pub(in crate::domain) fn left(machine: &Machine, grant: &Grant, now: Timestamp) -> Option<Left> {
     if !grant.live_at(now) || grant.is_left() {
         return None;
     }
-    let takes = |a: &&Action| {
-        let counts = !matches!(a.outcome, ActionOutcome::Superseded | ActionOutcome::Done);
-        a.license == grant.number && counts && is_hurtful(machine, a, now)
-    };
-    let newest = machine.actions.iter().rev().find(takes)?;
-    Some(match newest.outcome {
-        ActionOutcome::Abandoned => Left::GivenUp,
-        ActionOutcome::Pending
-        | ActionOutcome::Held
-        | ActionOutcome::Refused
-        | ActionOutcome::Done
-        | ActionOutcome::Superseded => Left::Waits,
+    Some(match end_of(machine, grant, now)? {
+        Rest::GivenUp => Left::GivenUp,
+        Rest::OnItsWay | Rest::SellerKnows | Rest::Paused => Left::Waits,
     })
 }
 

@@ -23,7 +23,7 @@ pub(super) fn stand_in(machine: &Machine, seat: &SeatDue) -> Option<usize> {
     machine.grants.iter().rposition(is_its)
 }
 
-fn is_of(grant: &Grant, seat: &SeatDue) -> bool {
+pub(super) fn is_of(grant: &Grant, seat: &SeatDue) -> bool {
     let named = grant.seat.item == seat.item || seat.aliases.contains(&grant.seat.item);
     named && grant.seat.unit == seat.unit
 }

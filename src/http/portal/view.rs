@@ -12,12 +12,14 @@ use crate::domain::machine::{Grant, Machine};
 use crate::domain::plan::Devices;
 use crate::domain::self_service::{SelfService, Turn, Wish, turn};
 use crate::domain::status::PurchaseStatus;
-use crate::domain::summary::status;
+use crate::domain::summary::customer_status;
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
 use crate::engine::read::addresses::HeldPurchase;
 use crate::engine::read::view;
-use crate::http::license_words::{self, ADDED, masked, pay_url, takes_only_what_it_added, tone};
+use crate::http::license_words::{
+    self, ADDED, grace_ends, masked, pay_url, takes_only_what_it_added, tone,
+};
 use crate::http::web::{Say, Tone, say};
 
 /// Characters of a device's name: enough to tell a household's devices apart.
@@ -28,6 +30,10 @@ pub(super) struct OwnPurchase {
     pub(super) held: HeldPurchase,
     pub(super) status: PurchaseStatus,
     pub(super) folded: Folded,
+    /// Whether a license should work; another one may work all the same.
+    is_due: bool,
+    /// Until when it works without the payment.
+    grace_ends: Option<Timestamp>,
     /// The plans of its licenses; of what it bought, where it has none: it added to one that was there.
     plans: Vec<PlanName>,
     /// What its plans allow.
@@ -128,7 +134,8 @@ impl OwnPurchase {
         let machine = &held.machine;
         let folded = machine.folded(&rules.revisions, now);
         let should: Entitlement = view::seats(machine, rules, now);
-        let status = status(machine, &folded, &should, now);
+        let status = customer_status(machine, &folded, &should, now);
+        let is_due = should.seats.iter().any(|s| s.want.live_at(now));
         let of_plan = |grant: &Grant| {
             let own = grant.plan.as_ref().and_then(|p| config.portal.plans.get(p));
             own.copied().unwrap_or_default()
@@ -151,6 +158,8 @@ impl OwnPurchase {
             && machine.id.scope().account().is_none();
         Self {
             status,
+            is_due,
+            grace_ends: grace_ends(&folded, now),
             service,
             mails,
             bills,
@@ -186,7 +195,8 @@ impl OwnPurchase {
         let fits = match wish {
             Wish::Resend => self.mails && usable.next().is_some(),
             Wish::ResetDevices => usable.any(|g| g.live_at(now) && g.devices != Devices::Unlimited),
-            Wish::Rekey => usable.any(|g| g.live_at(now)),
+            // The old key ends, and what should not be is not made anew.
+            Wish::Rekey => self.is_due && usable.any(|g| g.live_at(now)),
         };
         if !self.shows_keys() || !fits {
             return Turn::Never;
@@ -236,8 +246,7 @@ impl OwnPurchase {
     }
 
     fn sentence(&self) -> Say {
-        let grace = self.folded.life.open_episode().map(|e| e.ends);
-        if let (PurchaseStatus::Grace, Some(ends)) = (self.status, grace) {
+        if let (PurchaseStatus::Grace, Some(ends)) = (self.status, self.grace_ends) {
             return say("portal.status.grace_until").on("day", ends);
         }
         let added = self.machine().only_adds()

@@ -2,6 +2,7 @@
 
 mod held;
 mod killed;
+mod left;
 
 use std::collections::BTreeMap;
 use std::process::Command;
