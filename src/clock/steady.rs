@@ -36,7 +36,7 @@ impl SteadyClock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (now, jump) = state.watch.look(&self.clock);
+        let (now, jump) = state.watch.check(&self.clock);
         if let Some(jump) = jump.filter(|jump| jump.ms().abs() > JUMP_MAX.ms()) {
             state.ahead = Span::from_ms(state.ahead.ms() + jump.ms());
         }
