@@ -63,7 +63,7 @@ pub(super) fn page(context: &Context, pages: &HistoryQuery) -> Result<Response, 
             until: *t,
             ..history
         }
-        .said(after),
+        .without_events(after),
         HistoryQuery::Bodies { events } => history.bodies(events),
         HistoryQuery::Only(text) => history.only(text),
         HistoryQuery::Purchases { after, until: t } => History {
@@ -123,14 +123,15 @@ impl History<'_> {
         self.answer(&rows, next)
     }
 
-    fn said(&self, after: &Option<String>) -> Result<Response, Failure> {
+    fn without_events(&self, after: &Option<String>) -> Result<Response, Failure> {
         let mut rows = Vec::new();
         let mut next = None;
         let mut scanned = 0;
         view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
             let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
             for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
-                let Some(text) = record::said(machine.source.as_str(), &machine.id, fact) else {
+                let Some(text) = record::without_event(machine.source.as_str(), &machine.id, fact)
+                else {
                     continue;
                 };
                 // What was kept as an event is in their list.
@@ -277,7 +278,8 @@ impl History<'_> {
                 lines.push(match self.event(scope, &fact.id)? {
                     Some(line) => line,
                     None => {
-                        let text = record::said(scope.source().as_str(), &machine.id, fact);
+                        let text =
+                            record::without_event(scope.source().as_str(), &machine.id, fact);
                         HistoryLine {
                             received: fact.received,
                             text,

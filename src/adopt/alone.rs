@@ -128,8 +128,8 @@ pub(super) struct Alone<'q, 'c, 'p> {
     pub(super) unshown: Unshown,
 }
 
-/// What the service said of one license by itself.
-enum Said {
+/// What reading one license by itself came to.
+enum LicenseRead {
     There(License),
     Gone,
     /// It is not to be asked, or would not say.
@@ -170,7 +170,7 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
                 continue;
             }
             match self.ask(&grant.key).await? {
-                Said::There(license) => {
+                LicenseRead::There(license) => {
                     // The application that the config named when it was made: the list has the others, too.
                     if let Some(app) = license.app_id.clone() {
                         self.list_of(&app, licenses).await?;
@@ -181,11 +181,11 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
                     }
                 }
                 // An adoption takes in what is there.
-                Said::Gone if self.asking == Asking::Audit => {
+                LicenseRead::Gone if self.asking == Asking::Audit => {
                     licenses.add_whole(gone(grant));
                 }
-                Said::Gone => {}
-                Said::Nothing => {
+                LicenseRead::Gone => {}
+                LicenseRead::Nothing => {
                     self.unshown.unknown += 1;
                     licenses.unknown.insert(grant.key.clone());
                 }
@@ -204,7 +204,7 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
             if licenses.keyed(row.key.reveal()).is_some() {
                 continue;
             }
-            if let Said::There(license) = self.ask(&row.key).await? {
+            if let LicenseRead::There(license) = self.ask(&row.key).await? {
                 self.unshown.there += 1;
                 licenses.add_whole(license);
             }
@@ -223,9 +223,9 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
             let said = self.ask(&key).await?;
             let license = &mut licenses.all[*n].license;
             match said {
-                Said::There(read) => *license = read,
-                Said::Gone => license.status = Status::Revoked,
-                Said::Nothing => {}
+                LicenseRead::There(read) => *license = read,
+                LicenseRead::Gone => license.status = Status::Revoked,
+                LicenseRead::Nothing => {}
             }
         }
         Ok(())
@@ -247,15 +247,15 @@ impl<'q, 'c, 'p> Alone<'q, 'c, 'p> {
         }
     }
 
-    async fn ask(&mut self, key: &LicenseKey) -> Result<Said, ExamineError> {
+    async fn ask(&mut self, key: &LicenseKey) -> Result<LicenseRead, ExamineError> {
         let digest = hash(key.reveal());
         if self.read.len() >= READS_MAX || !self.read.insert(digest) {
-            return Ok(Said::Nothing);
+            return Ok(LicenseRead::Nothing);
         }
         match self.crawl.read_one(&self.list.app, key).await {
-            Ok(Some(license)) => Ok(Said::There(license)),
-            Ok(None) => Ok(Said::Gone),
-            Err(CrawlError::Refused { .. }) => Ok(Said::Nothing),
+            Ok(Some(license)) => Ok(LicenseRead::There(license)),
+            Ok(None) => Ok(LicenseRead::Gone),
+            Err(CrawlError::Refused { .. }) => Ok(LicenseRead::Nothing),
             Err(failed) => Err(failed.into()),
         }
     }

@@ -121,7 +121,7 @@ pub fn found(license: &License) -> FoundLicense {
             Status::Revoked => Some(GrantStatus::Revoked),
             Status::Other(word) => word.is_empty().then_some(GrantStatus::Live),
         },
-        expires_at: license.expires_at.told(),
+        expires_at: license.expires_at.known(),
         devices: license.devices,
         label: license.label.clone(),
         made: license.created_at,

@@ -178,13 +178,13 @@ impl<'a> Lists<'a> {
             })?;
             read += objects.len();
             objects.iter().for_each(&mut *each);
-            self.said(list.as_str(), read);
+            self.report_progress(list.as_str(), read);
             pages += 1;
             if pages > PAGES_MAX {
                 return Err(ReadError::NoList(list.as_str()));
             }
         }
-        self.said(list.as_str(), read);
+        self.report_progress(list.as_str(), read);
         Ok(())
     }
 
@@ -198,7 +198,7 @@ impl<'a> Lists<'a> {
         self.whole(&["events"], &filters, List::Events).await
     }
 
-    fn said(&mut self, what: &'static str, read: usize) {
+    fn report_progress(&mut self, what: &'static str, read: usize) {
         let calls = self.calls;
         (self.watch)(ReadSoFar {
             what,

@@ -136,7 +136,9 @@ fn all(asked: &mut Conversation, identities: Identities, sink: &mut Sink) -> Res
             .collect::<Vec<_>>()
     };
     sink.anonymizer = identities.replaced(ids);
-    let mut said = history_pages::said(asked, until)?.into_iter().peekable();
+    let mut said = history_pages::without_events(asked, until)?
+        .into_iter()
+        .peekable();
     history_pages::bodies(asked, &entries, |line| {
         while let Some(earlier) = said.next_if(|s| s.received < line.received) {
             sink.write(earlier)?;

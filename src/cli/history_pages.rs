@@ -57,7 +57,7 @@ pub(super) fn index(asked: &mut Conversation) -> Result<(Vec<HistoryEntry>, Time
 }
 
 /// Every decision and query that came without an event, in the order of receipt.
-pub(super) fn said(
+pub(super) fn without_events(
     asked: &mut Conversation,
     until: Timestamp,
 ) -> Result<Vec<HistoryLine>, Failure> {

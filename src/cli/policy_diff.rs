@@ -210,19 +210,19 @@ fn tell(out: &mut String, sign: &str, word: &str, one: &One, what: &str) {
     );
     for key in &one.keys {
         let _ = match sign {
-            "+" => writeln!(out, "    {} = {}", key.key, said(&key.to)),
+            "+" => writeln!(out, "    {} = {}", key.key, display_value(&key.to)),
             _ => writeln!(
                 out,
                 "    {}: {} -> {}",
                 key.key,
-                said(&key.from),
-                said(&key.to)
+                display_value(&key.from),
+                display_value(&key.to)
             ),
         };
     }
 }
 
-fn said(value: &Value) -> String {
+fn display_value(value: &Value) -> String {
     if value.is_null() {
         "(not said)".to_owned()
     } else {

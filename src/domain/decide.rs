@@ -4,17 +4,17 @@
 //! called. It never asks what happened: it compares what should be with what is.
 
 mod absent;
+mod add_fact;
 mod ahead;
 mod finish;
-mod heard;
 mod inherited;
 mod mail;
 mod outcome;
 mod planned;
 mod supersede;
 
+pub use add_fact::add_fact;
 pub use ahead::WAIT_MAX;
-pub use heard::add_fact;
 pub use mail::{Mailed, mailed, recipient};
 pub use outcome::outcome;
 

@@ -61,7 +61,7 @@ impl ActionExecutor<'_> {
         }
         let answer = self.call(action, grant).await;
         self.service
-            .heard(CallKind::of(action), &answer, self.now());
+            .record(CallKind::of(action), &answer, self.now());
         Some(self.outcome(action, grant, answer).await)
     }
 
@@ -227,7 +227,7 @@ fn confirmed(action: &Action, grant: Option<&Grant>, license: &License, now: Tim
         .sets_end()
         .or(grant.map(|g| g.expires_at))
         .unwrap_or_default();
-    let expires_at = license.expires_at.told().unwrap_or(known);
+    let expires_at = license.expires_at.known().unwrap_or(known);
     let over = expires_at.is_some_and(|t| t <= now);
     let was_suspended = grant.is_some_and(|g| g.status == GrantStatus::Suspended);
     let status = match (&license.status, &action.act) {
@@ -329,7 +329,7 @@ mod tests {
             } else {
                 Answer::Done(())
             };
-            service.heard(CallKind::Create, &answer, NOW);
+            service.record(CallKind::Create, &answer, NOW);
             drop(before_it);
             assert_eq!(turn.await.is_none(), is_down);
         }

@@ -34,13 +34,13 @@ pub(super) async fn send(
     let folded = machine.folded(&rules.revisions, now);
     let customer = match &folded.contact.customer {
         Some(id) => view::customer(handle.reader(), machine.id.scope(), id)
-            .inspect_err(|_| mail.breaker.heard(CallResult::Unsent, now, String::new))?
+            .inspect_err(|_| mail.breaker.record(CallResult::Unsent, now, String::new))?
             .filter(|c| !c.deleted),
         None => None,
     };
     let email = customer.as_ref().and_then(|c| c.email.as_deref());
     let Some(to) = recipient(notice, &folded, email) else {
-        mail.breaker.heard(CallResult::Unsent, now, String::new);
+        mail.breaker.record(CallResult::Unsent, now, String::new);
         return Ok(Mailed::Again {
             why: "nobody knows where to send it".to_owned(),
         });
@@ -67,7 +67,7 @@ pub(super) async fn send(
     let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
-            mail.breaker.heard(CallResult::Unsent, now, String::new);
+            mail.breaker.record(CallResult::Unsent, now, String::new);
             tracing::error!(machine.id = %machine.id, notice.kind = kind, %error, "a mail template cannot be used; mend it, the mail waits");
             return Ok(Mailed::Again {
                 why: error.to_string(),
@@ -84,7 +84,7 @@ pub(super) async fn send(
     };
     let answer = mail.mailer.send(outgoing).await;
     mail.breaker
-        .heard(answer.heard(), handle.clock().now(), || answer.why());
+        .record(answer.call_result(), handle.clock().now(), || answer.why());
     tally::mail(&machine.source, notice.kind, &answer);
     Ok(match answer {
         MailAnswer::Sent { .. } => Mailed::Sent { to },

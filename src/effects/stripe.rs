@@ -63,9 +63,9 @@ impl Account {
     }
 
     /// Takes note of how a query ended.
-    pub(super) fn heard<T>(&self, answer: &Answer<T>, now: Timestamp) {
-        let heard: CallResult = answer.heard();
-        self.breaker.heard(heard, now, || answer.why());
+    pub(super) fn record<T>(&self, answer: &Answer<T>, now: Timestamp) {
+        let result: CallResult = answer.call_result();
+        self.breaker.record(result, now, || answer.why());
     }
 
     /// Sends one request when its turn comes.

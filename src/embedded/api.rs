@@ -209,7 +209,7 @@ struct Update {
     /// With `reset-hwid`: this device alone.
     #[serde(default)]
     hwid: Option<String>,
-    #[serde(default, deserialize_with = "told")]
+    #[serde(default, deserialize_with = "present")]
     expires_at: Option<Option<Timestamp>>,
     #[serde(default)]
     max_hwid_slots: Option<u32>,
@@ -218,7 +218,7 @@ struct Update {
 }
 
 /// Called only when the field is there, so that `null` is told from nothing.
-fn told<'de, D: serde::Deserializer<'de>>(
+fn present<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<Timestamp>>, D::Error> {
     Option::deserialize(deserializer).map(Some)

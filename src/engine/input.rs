@@ -240,7 +240,7 @@ pub struct Delivery {
     /// Connect: the account whose event it is.
     pub account: Option<AccountId>,
     /// What it says.
-    pub heard: EventPayload,
+    pub payload: EventPayload,
     /// The body as it came, packed by [`super::record::body_codec::pack`].
     pub raw: Vec<u8>,
     /// When it reached us.

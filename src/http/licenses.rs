@@ -61,14 +61,14 @@ pub(super) fn router() -> Router<Arc<App>> {
         .route("/offline", post(offline))
         .route("/public-key", get(public_key))
         .fallback(async || {
-            Told::no(Problem::new(
+            ProgramReply::no(Problem::new(
                 StatusCode::NOT_FOUND,
                 "no_such_call",
                 "there is no such call; docs/licensing.md lists them",
             ))
         })
         .method_not_allowed_fallback(async || {
-            Told::no(Problem::new(
+            ProgramReply::no(Problem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "wrong_method",
                 "questions are sent with POST; the public key is read with GET",
@@ -93,7 +93,7 @@ struct Admitted {
 }
 
 /// An answer or why there is none, with the word by which it is counted.
-enum Told {
+enum ProgramReply {
     Signed {
         signed: Signed,
         word: &'static str,
@@ -104,7 +104,7 @@ enum Told {
     },
 }
 
-impl Told {
+impl ProgramReply {
     fn no(problem: Problem) -> Self {
         Self::No {
             problem,
@@ -127,7 +127,7 @@ impl Told {
     }
 }
 
-impl IntoResponse for Told {
+impl IntoResponse for ProgramReply {
     fn into_response(self) -> Response {
         let (mut response, wait_s) = match self {
             Self::Signed { signed, .. } => (Json(signed).into_response(), None),
@@ -166,51 +166,51 @@ fn asking((State(app), Extension(peer), headers): RequestParts, body: Body) -> A
 }
 
 /// Counts an answer.
-fn counted(call: &'static str, told: Result<Told, Told>) -> Told {
-    let told = told.unwrap_or_else(|no| no);
-    metrics::program_told(call, told.word());
-    told
+fn counted(call: &'static str, reply: Result<ProgramReply, ProgramReply>) -> ProgramReply {
+    let reply = reply.unwrap_or_else(|no| no);
+    metrics::program_told(call, reply.word());
+    reply
 }
 
-async fn validate(parts: RequestParts, body: Body) -> Told {
+async fn validate(parts: RequestParts, body: Body) -> ProgramReply {
     let admitted = admit(asking(parts, body)).await;
-    let told = admitted.map(|a| a.answer(ProgramCall::Validate));
-    counted("validate", told)
+    let reply = admitted.map(|a| a.answer(ProgramCall::Validate));
+    counted("validate", reply)
 }
 
-async fn heartbeat(parts: RequestParts, body: Body) -> Told {
+async fn heartbeat(parts: RequestParts, body: Body) -> ProgramReply {
     let admitted = admit(asking(parts, body)).await;
-    let told = admitted.map(|a| a.answer(ProgramCall::Heartbeat));
-    counted("heartbeat", told)
+    let reply = admitted.map(|a| a.answer(ProgramCall::Heartbeat));
+    counted("heartbeat", reply)
 }
 
-async fn activate(parts: RequestParts, body: Body) -> Told {
-    let told = match admit(asking(parts, body)).await {
+async fn activate(parts: RequestParts, body: Body) -> ProgramReply {
+    let reply = match admit(asking(parts, body)).await {
         Ok(admitted) => admitted.activate().await,
         Err(no) => Err(no),
     };
-    counted("activate", told)
+    counted("activate", reply)
 }
 
-async fn deactivate(parts: RequestParts, body: Body) -> Told {
-    let told = match admit(asking(parts, body)).await {
+async fn deactivate(parts: RequestParts, body: Body) -> ProgramReply {
+    let reply = match admit(asking(parts, body)).await {
         Ok(admitted) => admitted.deactivate().await,
         Err(no) => Err(no),
     };
-    counted("deactivate", told)
+    counted("deactivate", reply)
 }
 
-async fn offline(parts: RequestParts, body: Body) -> Told {
-    let told = match admit(asking(parts, body)).await {
+async fn offline(parts: RequestParts, body: Body) -> ProgramReply {
+    let reply = match admit(asking(parts, body)).await {
         Ok(admitted) => admitted.offline().await,
         Err(no) => Err(no),
     };
-    counted("offline", told)
+    counted("offline", reply)
 }
 
 async fn public_key(State(app): State<Arc<App>>) -> Response {
     let Some(licenses) = &app.licenses else {
-        return Told::no(not_served()).into_response();
+        return ProgramReply::no(not_served()).into_response();
     };
     let keys = licenses.programs.public_keys();
     let mut body = serde_json::json!({ "algorithm": "Ed25519", "keys": keys });
@@ -222,12 +222,12 @@ async fn public_key(State(app): State<Arc<App>>) -> Response {
 }
 
 impl Admitted {
-    fn answer(&self, call: ProgramCall) -> Told {
+    fn answer(&self, call: ProgramCall) -> ProgramReply {
         let programs = &self.licenses.programs;
-        Told::verdict(programs.answer(&self.license, &self.question, call, &self.terms))
+        ProgramReply::verdict(programs.answer(&self.license, &self.question, call, &self.terms))
     }
 
-    async fn activate(&self) -> Result<Told, Told> {
+    async fn activate(&self) -> Result<ProgramReply, ProgramReply> {
         let programs = &self.licenses.programs;
         if programs.changes(&self.license, &self.question, ProgramCall::Activate) {
             self.limit_write()?;
@@ -235,66 +235,75 @@ impl Admitted {
         let verdict = programs.activate(&self.license, &self.question, &self.terms);
         verdict
             .await
-            .map(Told::verdict)
-            .map_err(|why| Told::no(failed(why)))
+            .map(ProgramReply::verdict)
+            .map_err(|why| ProgramReply::no(failed(why)))
     }
 
-    async fn deactivate(&self) -> Result<Told, Told> {
+    async fn deactivate(&self) -> Result<ProgramReply, ProgramReply> {
         let programs = &self.licenses.programs;
         if programs.changes(&self.license, &self.question, ProgramCall::Deactivate) {
             self.limit_write()?;
         }
         let given_back = programs.deactivate(&self.license, &self.question, &self.terms);
         match given_back.await {
-            Ok(Deactivated::Done(verdict)) => Ok(Told::verdict(verdict)),
-            Ok(Deactivated::FileOut(until)) => Err(Told::no(file_out(until))),
-            Err(why) => Err(Told::no(failed(why))),
+            Ok(Deactivated::Done(verdict)) => Ok(ProgramReply::verdict(verdict)),
+            Ok(Deactivated::FileOut(until)) => Err(ProgramReply::no(file_out(until))),
+            Err(why) => Err(ProgramReply::no(failed(why))),
         }
     }
 
-    async fn offline(&self) -> Result<Told, Told> {
+    async fn offline(&self) -> Result<ProgramReply, ProgramReply> {
         self.limit_write()?;
         let programs = &self.licenses.programs;
         let file = programs.offline(&self.license, &self.question, &self.terms);
         match file.await {
-            Ok(signed) => Ok(Told::Signed {
+            Ok(signed) => Ok(ProgramReply::Signed {
                 signed,
                 word: "live",
             }),
-            Err(why) => Err(Told::no(no_file(why))),
+            Err(why) => Err(ProgramReply::no(no_file(why))),
         }
     }
 
     /// What may be written is asked for less often than what is read.
-    fn limit_write(&self) -> Result<(), Told> {
+    fn limit_write(&self) -> Result<(), ProgramReply> {
         let let_in = self.licenses.limits.write(&self.license);
         let_in.map_err(too_often)
     }
 }
 
 /// Lets a question in: not too often, well-formed, and about a license that there is.
-async fn admit(asking: Asking) -> Result<Admitted, Told> {
+async fn admit(asking: Asking) -> Result<Admitted, ProgramReply> {
     let Asking {
         app,
         peer,
         headers,
         body,
     } = asking;
-    let licenses = app.licenses.as_ref().ok_or(Told::no(not_served()))?;
+    let licenses = app
+        .licenses
+        .as_ref()
+        .ok_or(ProgramReply::no(not_served()))?;
     let visitor = limit::client(peer.0.ip(), &headers, &app.config.http.trusted_proxies);
     licenses.limits.visitor(visitor).map_err(too_often)?;
     // Also the right key waits: else whoever guesses would hear that it is one.
     licenses.limits.guesser(visitor).map_err(guessing)?;
     let patience = app.config.http.body_timeout;
-    let question = question::read(body, patience).await.map_err(Told::no)?;
+    let question = question::read(body, patience)
+        .await
+        .map_err(ProgramReply::no)?;
     // Once more: many bodies may have been awaited side by side.
     licenses.limits.guesser(visitor).map_err(guessing)?;
     let license = licenses.programs.find(&question).map_err(|why| {
         licenses.limits.wrong_key(visitor, why);
-        Told::no(no_key(why))
+        ProgramReply::no(no_key(why))
     })?;
     licenses.limits.key(&license).map_err(too_often)?;
-    let terms = licenses.plans.of(&license).await.map_err(Told::no)?;
+    let terms = licenses
+        .plans
+        .of(&license)
+        .await
+        .map_err(ProgramReply::no)?;
     Ok(Admitted {
         licenses: Arc::clone(licenses),
         question,
@@ -326,8 +335,8 @@ fn no_key(why: KeyNotFound) -> Problem {
     }
 }
 
-fn too_often(wait_s: u64) -> Told {
-    Told::No {
+fn too_often(wait_s: u64) -> ProgramReply {
+    ProgramReply::No {
         problem: Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_often",
@@ -337,8 +346,8 @@ fn too_often(wait_s: u64) -> Told {
     }
 }
 
-fn guessing(wait_s: u64) -> Told {
-    Told::No {
+fn guessing(wait_s: u64) -> ProgramReply {
+    ProgramReply::No {
         problem: Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "guessing",

@@ -1,6 +1,7 @@
 //! `GET /success?session_id=cs_…`: where the customer lands after paying. The session id is the secret.
 
 mod keys;
+mod refresh;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -27,15 +28,12 @@ use crate::domain::time::{Span, Timestamp};
 use crate::engine::read::view::{self, ExtendedPurchase};
 use crate::engine::record::{RecordError, server};
 use keys::{is_undelivered, shown};
+use refresh::RefreshState;
 
 /// A Checkout session's id has 66 characters or so (and 255 at most); anything much shorter could be guessed.
 const ID_LEN: std::ops::RangeInclusive<usize> = 20..=255;
 /// The redirect can be faster than the webhook, but not by more than this.
 const WEBHOOK_WITHIN: Span = Span::from_minutes(2);
-/// When a waiting page looks again, try by try; after the last it looks no more.
-const RELOAD_AFTER_S: [u32; 24] = [
-    5, 5, 5, 5, 5, 5, 10, 10, 10, 15, 15, 20, 30, 30, 30, 60, 60, 60, 120, 120, 300, 300, 600, 600,
-];
 
 /// A purchase as it was found, with the language of its customer.
 struct FoundPurchase {
@@ -47,7 +45,7 @@ struct FoundPurchase {
 
 /// What was asked for, and what there is to say.
 struct SuccessAnswer {
-    said: PurchaseText,
+    text: PurchaseText,
     refresh: Option<Refresh>,
     lang: String,
 }
@@ -73,12 +71,12 @@ pub(super) async fn page(
 ) -> Response {
     match answer(&app, peer.ip(), &headers, query).await {
         Ok(SuccessAnswer {
-            said,
+            text,
             refresh,
             lang,
         }) => {
-            let page = said.page().looking_again(refresh);
-            page.respond_in(&app.site, &lang, said.http_status())
+            let page = text.page().looking_again(refresh);
+            page.respond_in(&app.site, &lang, text.http_status())
         }
         Err(why) => {
             let (tone, words) = match why {
@@ -101,7 +99,7 @@ pub(super) async fn json(
 ) -> Response {
     let response = match answer(&app, peer.ip(), &headers, query).await {
         Ok(answer) => {
-            let status = answer.said.http_status();
+            let status = answer.text.http_status();
             (status, Json(answer.fields(&app))).into_response()
         }
         Err(why) => {
@@ -151,19 +149,19 @@ impl SuccessAnswer {
                 "validity": words.line(lang, &card.validity),
             })
         };
-        let (title, text) = self.said.page().said(words, lang);
+        let (title, paragraphs) = self.text.page().text(words, lang);
         let again = self.refresh.as_ref().map(|refresh| {
             let url = format!("{}/success.json{}", app.config.public_url, refresh.url);
             json!({ "after_s": refresh.after_s, "url": url })
         });
         json!({
-            "status": self.said.word(),
+            "status": self.text.word(),
             "language": lang,
             "title": title,
-            "text": text,
-            "licenses": self.said.licenses.iter().map(license).collect::<Vec<_>>(),
-            "downloads": self.said.downloads,
-            "pay_url": self.said.pay_url,
+            "text": paragraphs,
+            "licenses": self.text.licenses.iter().map(license).collect::<Vec<_>>(),
+            "downloads": self.text.downloads,
+            "pay_url": self.text.pay_url,
             "again": again,
         })
     }
@@ -192,19 +190,24 @@ async fn answer(
     })?;
     let now = app.handle.clock().now();
     let asked = RefreshState::of(&query, now);
-    let said = said(app, found.as_ref(), now - asked.since, now);
-    metrics::page_said(said.word());
-    let refresh = said.waits().then(|| asked.again(session, found.is_none()));
+    let text = purchase_text(app, found.as_ref(), now - asked.since, now);
+    metrics::page_said(text.word());
+    let refresh = text.waits().then(|| asked.again(session, found.is_none()));
     let known = found.as_ref().and_then(|f| f.language.as_deref());
     Ok(SuccessAnswer {
         lang: app.site.language(known, headers),
         refresh: refresh.flatten(),
-        said,
+        text,
     })
 }
 
 /// What is said of a purchase to a visitor who has waited so long.
-fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) -> PurchaseText {
+fn purchase_text(
+    app: &App,
+    found: Option<&FoundPurchase>,
+    waited: Span,
+    now: Timestamp,
+) -> PurchaseText {
     let Some(FoundPurchase {
         machine, extended, ..
     }) = found
@@ -219,7 +222,7 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
     let folded = machine.folded(&rules.revisions, now);
     let status = status(machine, &folded, &view::seats(machine, &rules, now), now);
     let mails = mails(app.config.mail_of(&machine.source));
-    let mut said = PurchaseText {
+    let mut text = PurchaseText {
         status: Some(status),
         only_adds: machine.only_adds(),
         mails,
@@ -240,12 +243,12 @@ fn said(app: &App, found: Option<&FoundPurchase>, waited: Span, now: Timestamp) 
             LicenseCard::of(grant, title, whole && may_see, now)
         };
         let shown = || shown(machine, extended);
-        said.licenses = shown().map(card).collect();
-        if said.downloads_are_shown() {
-            said.downloads = downloads(&app.config, shown().filter_map(|(g, _)| g.plan.as_ref()));
+        text.licenses = shown().map(card).collect();
+        if text.downloads_are_shown() {
+            text.downloads = downloads(&app.config, shown().filter_map(|(g, _)| g.plan.as_ref()));
         }
     }
-    said
+    text
 }
 
 /// When the money came; for what nobody paid, when its first license did.
@@ -274,38 +277,6 @@ fn downloads<'p>(config: &Config, plans: impl Iterator<Item = &'p PlanName>) -> 
         }
     }
     links
-}
-
-/// What the page's own refresh carries. Whoever forges it changes only what he is shown himself.
-struct RefreshState {
-    /// How often the page has looked.
-    tries: usize,
-    /// When the visitor asked first.
-    since: Timestamp,
-}
-
-impl RefreshState {
-    fn of(query: &BTreeMap<String, String>, now: Timestamp) -> Self {
-        let tries = query.get("n").and_then(|n| n.parse().ok()).unwrap_or(0);
-        let since = query
-            .get("since")
-            .and_then(|s| s.parse().ok())
-            .map(Timestamp::from_s);
-        Self {
-            tries,
-            since: since.filter(|since| *since <= now).unwrap_or(now),
-        }
-    }
-
-    /// When and where the page looks again, if it does.
-    fn again(&self, session: &str, is_unknown: bool) -> Option<Refresh> {
-        let after_s = *RELOAD_AFTER_S.get(self.tries)?;
-        let mut url = format!("?session_id={session}&n={}", self.tries + 1);
-        if is_unknown {
-            url.push_str(&format!("&since={}", self.since.s()));
-        }
-        Some(Refresh { after_s, url })
-    }
 }
 
 /// Whether keys are mailed at all.

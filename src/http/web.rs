@@ -125,7 +125,7 @@ impl Page {
     }
 
     /// Its title and its paragraphs, in a language.
-    pub(super) fn said(&self, words: &Words, lang: &str) -> (String, Vec<String>) {
+    pub(super) fn text(&self, words: &Words, lang: &str) -> (String, Vec<String>) {
         let lines = self.lines.iter().flat_map(|l| words.paragraphs(lang, l));
         (words.line(lang, &self.title), lines.collect())
     }
@@ -150,7 +150,7 @@ impl Page {
             #[serde(flatten)]
             values: Map<String, Value>,
         }
-        let (title, lines) = self.said(site.words(), lang);
+        let (title, lines) = self.text(site.words(), lang);
         Written {
             tone: self.tone,
             title,

@@ -92,7 +92,7 @@ async fn read(handle: &Handle, stop: &CancellationToken) -> Result<usize, Record
 /// An event as it reads now, if it can be read.
 fn readable(scope: &Scope, kept: EventRecord) -> Option<Box<Delivery>> {
     let delivery = read_again(kept.raw, scope.source(), kept.received)?;
-    let can_be_read = !matches!(delivery.heard, EventPayload::Unreadable(_));
+    let can_be_read = !matches!(delivery.payload, EventPayload::Unreadable(_));
     can_be_read.then(|| Box::new(delivery))
 }
 

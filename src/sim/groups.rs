@@ -24,7 +24,7 @@ pub(super) fn names(line: &Line, mut each: impl FnMut(NameDigest)) {
         let scope = delivery.scope();
         // An event that comes twice is known by its id, whatever it says.
         each(digest(&scope, 'e', delivery.id.as_str()));
-        match &delivery.heard {
+        match &delivery.payload {
             EventPayload::Fact(fact) => {
                 for name in fact.names() {
                     each(digest(&scope, 'o', name.as_str()));
@@ -51,7 +51,7 @@ pub(super) fn may_begin(line: &Line) -> Option<MachineId> {
     let Input::Delivery(delivery) = &line.input else {
         return None;
     };
-    let EventPayload::Fact(fact) = &delivery.heard else {
+    let EventPayload::Fact(fact) = &delivery.payload else {
         return None;
     };
     let object = routing::may_begin(fact)?;

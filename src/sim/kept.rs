@@ -268,7 +268,7 @@ fn pack(line: &Line, bytes: &mut Vec<u8>) -> bool {
     let Input::Delivery(delivery) = &line.input else {
         return false;
     };
-    let EventPayload::Fact(fact) = &delivery.heard else {
+    let EventPayload::Fact(fact) = &delivery.payload else {
         return false;
     };
     let told = fact.id == delivery.id
@@ -301,7 +301,7 @@ fn unpacked(bytes: &[u8]) -> Result<Delivery, minicbor::decode::Error> {
         livemode,
         account,
         received: fact.received,
-        heard: EventPayload::Fact(Box::new(fact)),
+        payload: EventPayload::Fact(Box::new(fact)),
         raw: Vec::new(),
     })
 }

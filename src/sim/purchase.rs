@@ -63,7 +63,7 @@ impl Purchase {
                 created: fact.at,
                 livemode,
                 account: id.scope().account().cloned(),
-                heard: EventPayload::Fact(Box::new(fact)),
+                payload: EventPayload::Fact(Box::new(fact)),
                 raw: Vec::new(),
                 received,
             })),
@@ -103,7 +103,7 @@ fn of_customer(scope: &Scope, customer: Customer) -> Line {
         created: at,
         livemode: customer.livemode,
         account: scope.account().cloned(),
-        heard: EventPayload::Customer(customer),
+        payload: EventPayload::Customer(customer),
         raw: Vec::new(),
         received: at,
     };

@@ -35,7 +35,7 @@ pub fn received(scope: &Scope, kind: &str, at: Timestamp, body: &[u8]) -> Option
 
 /// What is known of a machine without an event: a person's word, or what a query said. Nothing for events.
 #[must_use]
-pub fn said(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
+pub fn without_event(source: &str, machine: &MachineId, fact: &Fact) -> Option<String> {
     if let FactBody::Decision(decision) = &fact.body {
         return Some(decided(source, machine, fact, decision));
     }

@@ -70,7 +70,7 @@ fn take_out(value: &mut Value, names: &[String]) {
     match value {
         Value::Object(fields) => of_fields(fields, names),
         Value::Array(list) => {
-            list.retain(|item| !tells(item, names));
+            list.retain(|item| !is_personal(item, names));
             list.iter_mut().for_each(|item| take_out(item, names));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
@@ -82,7 +82,7 @@ fn of_fields(fields: &mut Map<String, Value>, names: &[String]) {
     fields.retain(|field, inside| {
         let personal = PERSONAL.contains(&field.as_str())
             || (is_customer && OF_CUSTOMER.contains(&field.as_str()));
-        !personal && !tells(inside, names)
+        !personal && !is_personal(inside, names)
     });
     fields
         .values_mut()
@@ -90,7 +90,7 @@ fn of_fields(fields: &mut Map<String, Value>, names: &[String]) {
 }
 
 /// Whether a text tells who somebody is.
-fn tells(value: &Value, names: &[String]) -> bool {
+fn is_personal(value: &Value, names: &[String]) -> bool {
     let Value::String(text) = value else {
         return false;
     };

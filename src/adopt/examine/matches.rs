@@ -62,7 +62,7 @@ impl Matches {
                     self.take(license, object);
                 }
                 Named::OneCustomer(purchases) => {
-                    let ends = licenses.all[license].license.expires_at.told().flatten();
+                    let ends = licenses.all[license].license.expires_at.known().flatten();
                     let apart =
                         |(object, c): (_, &Candidate)| (c.ends_apart(ends), license, object);
                     shared.extend(purchases.into_iter().map(apart));

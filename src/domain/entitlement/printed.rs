@@ -126,7 +126,7 @@ pub fn page() -> String {
             row.dispute.map_or("", DisputeEffect::as_str),
             row.pause.map_or("", PauseEffect::as_str),
             row.ending.map_or("", EndingEffect::as_str),
-            said(should),
+            should_text(should),
             because(why),
             why.status().map_or("its state", PurchaseStatus::as_str),
         );
@@ -134,7 +134,7 @@ pub fn page() -> String {
     out
 }
 
-const fn said(should: Should) -> &'static str {
+const fn should_text(should: Should) -> &'static str {
     match should {
         Should::Nothing => "none",
         Should::Suspended => "suspended",

@@ -32,7 +32,7 @@ impl Dispatcher {
         if mail.breaker.ask(now) != Gate::Go {
             return Ok(Begun::Blocked);
         }
-        let not_sent = || mail.breaker.heard(CallResult::Unsent, now, String::new);
+        let not_sent = || mail.breaker.record(CallResult::Unsent, now, String::new);
         let machine = view::machine(self.handle.reader(), id).inspect_err(|_| not_sent())?;
         let notice = machine.as_ref().and_then(|machine| {
             let mut notices = machine.notices.iter();

@@ -46,7 +46,7 @@ impl Dispatcher {
         let Some(permit) = Self::ask_account(&account, now) else {
             return Ok(Begun::Blocked);
         };
-        let not_asked = || account.breaker.heard(CallResult::Unsent, now, String::new);
+        let not_asked = || account.breaker.record(CallResult::Unsent, now, String::new);
         let machine = view::machine(self.handle.reader(), id).inspect_err(|_| not_asked())?;
         let open = machine.as_ref().and_then(|machine| {
             let stands =
@@ -97,18 +97,18 @@ impl Dispatcher {
         else {
             return;
         };
-        account.heard(&answer, self.handle.clock().now());
+        account.record(&answer, self.handle.clock().now());
         let mut outcome = answer.outcome();
         if let Answer::Done(object) = &answer {
             let unpaid =
                 matches!(question, Question::FirstInvoice(_)) && object["status"] != "paid";
             // That it is not paid yet is told once.
-            let told = if unpaid && !first {
+            let submitted = if unpaid && !first {
                 Ok(())
             } else {
-                self.said(scope, object).await
+                self.submit_answer(scope, object).await
             };
-            outcome = match told {
+            outcome = match submitted {
                 Ok(()) if unpaid => Outcome::Again {
                     after: None,
                     why: "the invoice is not paid yet".to_owned(),
@@ -178,11 +178,11 @@ impl Dispatcher {
     ) -> Option<Outcome> {
         let links = account.links(fact, scope.account());
         let answer = self.unless_stopped(links).await?;
-        account.heard(&answer, self.handle.clock().now());
+        account.record(&answer, self.handle.clock().now());
         let outcome = answer.outcome();
         for object in answer.done::<()>().into_iter().flatten() {
             // What says nothing links nothing; the next look may find more.
-            if let Err(why) = self.said(scope, &object).await {
+            if let Err(why) = self.submit_answer(scope, &object).await {
                 tracing::debug!(name, "a looked-up object is of no use: {why}");
             }
         }
@@ -199,8 +199,8 @@ impl Dispatcher {
         }
     }
 
-    /// Hands in what Stripe said.
-    async fn said(&self, scope: &Scope, object: &Value) -> Result<(), String> {
+    /// Submits an object that Stripe's API returned, as a delivery.
+    async fn submit_answer(&self, scope: &Scope, object: &Value) -> Result<(), String> {
         let text = object.to_string();
         let now = self.handle.clock().now();
         let read = |raw| query_answer::delivery(text.as_bytes(), scope, now, raw);

@@ -20,7 +20,7 @@ impl LicenseService {
         }
         let gate = self.breaker.ask(now);
         if gate != Gate::Go && creates {
-            self.credits.heard(CallResult::Unsent, now, String::new);
+            self.credits.record(CallResult::Unsent, now, String::new);
         }
         gate
     }
@@ -33,7 +33,7 @@ impl LicenseService {
     /// An action that was let through was not sent after all: the breakers count it no more.
     pub(in crate::effects) fn not_sent(&self, kind: CallKind, now: Timestamp) {
         let unsent: Answer<()> = Answer::Refused(unsent());
-        self.heard(kind, &unsent, now);
+        self.record(kind, &unsent, now);
     }
 
     /// Whether everything goes that there is a slot for.
@@ -51,11 +51,12 @@ impl LicenseService {
         Some(pass)
     }
 
-    pub(super) fn heard<T>(&self, kind: CallKind, answer: &Answer<T>, now: Timestamp) {
-        self.breaker.heard(answer.heard(), now, || answer.why());
+    pub(super) fn record<T>(&self, kind: CallKind, answer: &Answer<T>, now: Timestamp) {
+        self.breaker
+            .record(answer.call_result(), now, || answer.why());
         if kind == CallKind::Create {
             self.credits
-                .heard(answer.heard_of_credits(), now, || answer.why());
+                .record(answer.credits_result(), now, || answer.why());
         }
     }
 

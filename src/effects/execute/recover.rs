@@ -76,7 +76,7 @@ impl ActionExecutor<'_> {
         self.service.keep_labels(self.handle, 1).await;
         let found = found?;
         // A service that is dead is seen though nothing but recoveries wait for it, as after a restart.
-        let heard = found
+        let result = found
             .as_ref()
             .map_or_else(RecoverError::call_result, |_| CallResult::Good);
         let why = || {
@@ -84,7 +84,7 @@ impl ActionExecutor<'_> {
                 .as_ref()
                 .map_or_else(ToString::to_string, |_| String::new())
         };
-        self.service.breaker.heard(heard, self.now(), why);
+        self.service.breaker.record(result, self.now(), why);
         Some(match found {
             Err(RecoverError::Refused(refusal)) if refusal.kind == RefusalKind::Forbidden => {
                 Outcome::Refused {

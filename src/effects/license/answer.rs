@@ -51,7 +51,7 @@ pub fn meaning<T>(
         404 => RefusalKind::NotFound,
         300..=499 => RefusalKind::Other,
     };
-    let (code, message) = told(body);
+    let (code, message) = error_in(body);
     Answer::Refused(Refusal {
         kind,
         status,
@@ -63,7 +63,7 @@ pub fn meaning<T>(
 impl<T> Answer<T> {
     /// What it tells the service's breaker.
     #[must_use]
-    pub fn heard(&self) -> CallResult {
+    pub fn call_result(&self) -> CallResult {
         match self {
             Self::Done(_) => CallResult::Good,
             Self::Again { after, .. } => CallResult::Slow { after: *after },
@@ -88,7 +88,7 @@ impl<T> Answer<T> {
 
     /// What it tells the breaker of the creates, which is about credits alone.
     #[must_use]
-    pub fn heard_of_credits(&self) -> CallResult {
+    pub fn credits_result(&self) -> CallResult {
         match self {
             Self::Done(_) => CallResult::Good,
             Self::Refused(refusal) if refusal.kind == RefusalKind::NoCredits => CallResult::Locked,
@@ -114,7 +114,7 @@ pub fn retry_after(value: &str, date: Option<&str>) -> Option<Span> {
 }
 
 /// The documented error object, or the beginning of whatever came instead.
-fn told(body: &[u8]) -> (String, String) {
+fn error_in(body: &[u8]) -> (String, String) {
     #[derive(serde::Deserialize)]
     struct ErrorBody {
         error: String,
@@ -122,7 +122,7 @@ fn told(body: &[u8]) -> (String, String) {
         message: String,
     }
     match serde_json::from_slice::<ErrorBody>(body) {
-        Ok(told) if is_code(&told.error) => (told.error, excerpt(told.message.as_bytes())),
+        Ok(error) if is_code(&error.error) => (error.error, excerpt(error.message.as_bytes())),
         Ok(_) | Err(_) => (String::new(), excerpt(body)),
     }
 }
@@ -133,7 +133,7 @@ fn is_code(text: &str) -> bool {
 }
 
 fn words(status: u16, body: &[u8]) -> String {
-    let (code, message) = told(body);
+    let (code, message) = error_in(body);
     let mut words = status.to_string();
     for part in [code, message] {
         if !part.is_empty() {

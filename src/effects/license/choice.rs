@@ -31,7 +31,7 @@ pub fn choose(
             (Some(false) | None, Status::Other(_)) => 2,
             (Some(false) | None, Status::Revoked) => 3,
         };
-        let belongs = seat.map_or(Belongs::Unsaid, |s| s.belongs(license.expires_at.told()));
+        let belongs = seat.map_or(Belongs::Unsaid, |s| s.belongs(license.expires_at.known()));
         let has_devices = license.bound.is_some_and(|n| n > 0);
         let made = license.created_at.map_or(i64::MAX, Timestamp::ms);
         (

@@ -84,12 +84,12 @@ impl Expiry {
     pub fn shows(self, wanted: Option<Timestamp>) -> bool {
         // The end that stands for none is read as none, also where it was asked for by its date.
         let wanted = wanted.filter(|end| !far_end::is_far_end(*end));
-        self.told().is_some_and(|is| same_end(is, wanted))
+        self.known().is_some_and(|is| same_end(is, wanted))
     }
 
     /// The end, when it was told: `Some(None)` is for life.
     #[must_use]
-    pub const fn told(self) -> Option<Option<Timestamp>> {
+    pub const fn known(self) -> Option<Option<Timestamp>> {
         match self {
             Self::Untold => None,
             Self::Never => Some(None),

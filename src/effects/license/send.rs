@@ -120,7 +120,7 @@ impl Sender {
             }
         };
         let answer = match self.http.execute(request).await {
-            Ok(response) => heard(response, read).await,
+            Ok(response) => read_response(response, read).await,
             Err(e) if e.is_connect() || e.is_builder() => Answer::NotSent { why: causes(e) },
             Err(e) if e.is_timeout() => Answer::Unknown {
                 after: None,
@@ -155,7 +155,10 @@ fn list_url(api_base: &str) -> Option<Url> {
 }
 
 /// Reads an answer up to the cap, with the words that help the service's support find the request.
-async fn heard<T>(mut response: Response, read: impl FnOnce(&[u8]) -> Option<T>) -> Answer<T> {
+async fn read_response<T>(
+    mut response: Response,
+    read: impl FnOnce(&[u8]) -> Option<T>,
+) -> Answer<T> {
     let status = response.status().as_u16();
     let text = |name| {
         response

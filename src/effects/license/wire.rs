@@ -261,10 +261,10 @@ pub fn page(body: &[u8], limit: usize) -> Option<LicensePage> {
     #[derive(Deserialize)]
     struct PageIn {
         licenses: Vec<LicenseIn>,
-        #[serde(default, deserialize_with = "told")]
+        #[serde(default, deserialize_with = "present")]
         cursor: Option<Option<CursorIn>>,
     }
-    fn told<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
         T::deserialize(deserializer).map(Some)

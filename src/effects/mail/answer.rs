@@ -50,7 +50,7 @@ pub enum MailAnswer {
 impl MailAnswer {
     /// What it tells the server's breaker. That a recipient is put off or refused is no fault of the server's; an address that
     /// is none was refused without asking it.
-    pub(in crate::effects) const fn heard(&self) -> throttle::CallResult {
+    pub(in crate::effects) const fn call_result(&self) -> throttle::CallResult {
         match self {
             Self::Sent { .. } | Self::Again { after: Some(_), .. } => throttle::CallResult::Good,
             Self::Undeliverable { .. } => throttle::CallResult::Unsent,
@@ -134,9 +134,9 @@ pub(super) enum SmtpFailure {
 }
 
 /// What it means. The codes are those of RFC 5321, the enhanced ones (`5.1.1`) of RFC 3463.
-pub(super) fn meaning(phase: SmtpPhase, heard: &SmtpFailure) -> MailAnswer {
+pub(super) fn meaning(phase: SmtpPhase, failure: &SmtpFailure) -> MailAnswer {
     let words = phase.words();
-    match heard {
+    match failure {
         SmtpFailure::Code { code, text } => {
             of_code(phase, *code, &format!("{code} {words}: {}", excerpt(text)))
         }

@@ -68,7 +68,7 @@ impl Smtp {
             Ok(response) => MailAnswer::Sent {
                 response: excerpt(&words(&response)),
             },
-            Err(heard) => self.without_password(meaning(phase, &heard)),
+            Err(failure) => self.without_password(meaning(phase, &failure)),
         }
     }
 
@@ -80,7 +80,7 @@ impl Smtp {
             .await
             .unwrap_or(Err(SmtpFailure::Silence));
         goodbye(connection, opened.as_ref().err()).await;
-        opened.map_err(|heard| self.without_password(meaning(phase, &heard)))?;
+        opened.map_err(|failure| self.without_password(meaning(phase, &failure)))?;
         let login = if self.url.login.is_some() {
             "logged in"
         } else {
@@ -116,7 +116,7 @@ impl Smtp {
             implicit,
             None,
         ));
-        let mut connection = connecting.await.map_err(heard)?;
+        let mut connection = connecting.await.map_err(failure_of)?;
         if let Some(tls) = self
             .tls
             .clone()
@@ -131,7 +131,7 @@ impl Smtp {
             // Not in the slot: after a failed handshake lettre's connection has no stream left, and a goodbye would panic.
             Box::pin(connection.starttls(tls, &self.hello))
                 .await
-                .map_err(heard)?;
+                .map_err(failure_of)?;
         }
         let connection = slot.insert(connection);
         if let Some((user, password)) = self.url.login.clone() {
@@ -139,7 +139,7 @@ impl Smtp {
             connection
                 .auth(DEFAULT_MECHANISMS, &Credentials::new(user, password))
                 .await
-                .map_err(heard)?;
+                .map_err(failure_of)?;
         }
         Ok(())
     }
@@ -161,20 +161,20 @@ impl Smtp {
         connection
             .command(Mail::new(sender, options))
             .await
-            .map_err(heard)?;
+            .map_err(failure_of)?;
         *phase = SmtpPhase::Recipient;
         for recipient in message.envelope().to() {
             connection
                 .command(Rcpt::new(recipient.clone(), Vec::new()))
                 .await
-                .map_err(heard)?;
+                .map_err(failure_of)?;
         }
         *phase = SmtpPhase::Data;
-        connection.command(Data).await.map_err(heard)?;
+        connection.command(Data).await.map_err(failure_of)?;
         *phase = SmtpPhase::Message;
         match in_one_piece(&bytes) {
-            Some(piece) => connection.command(piece).await.map_err(heard),
-            None => connection.message(&bytes).await.map_err(heard),
+            Some(piece) => connection.command(piece).await.map_err(failure_of),
+            None => connection.message(&bytes).await.map_err(failure_of),
         }
     }
 
@@ -292,7 +292,7 @@ fn words(response: &Response) -> String {
 }
 
 /// Sorts lettre's error by what was heard.
-fn heard(error: Error) -> SmtpFailure {
+fn failure_of(error: Error) -> SmtpFailure {
     let source = || {
         error
             .source()

@@ -137,7 +137,7 @@ impl<T> Answer<T> {
 
     /// What it tells the account's breaker.
     #[must_use]
-    pub const fn heard(&self) -> CallResult {
+    pub const fn call_result(&self) -> CallResult {
         match self {
             Self::Again {
                 after,

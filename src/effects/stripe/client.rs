@@ -143,13 +143,13 @@ impl Client {
             why: self.scrubbed(&why),
         };
         match request.send().await {
-            Ok(response) => self.heard(response).await,
+            Ok(response) => self.read_response(response).await,
             Err(e) if e.is_timeout() => lost("no answer in time".to_owned()),
             Err(e) => lost(format!("no answer: {}", causes(e))),
         }
     }
 
-    async fn heard(&self, mut response: Response) -> Answer<Value> {
+    async fn read_response(&self, mut response: Response) -> Answer<Value> {
         let status = response.status().as_u16();
         let text = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
         let hints = Hints {

@@ -38,10 +38,10 @@ impl<'a> GuideTerms<'a> {
     /// them would make a license for life, or for one device.
     #[must_use]
     pub fn pairs(&self, subscribes: bool) -> Vec<(&'static str, String)> {
-        self.said(subscribes).unwrap_or_default()
+        self.metadata(subscribes).unwrap_or_default()
     }
 
-    fn said(&self, subscribes: bool) -> Option<Vec<(&'static str, String)>> {
+    fn metadata(&self, subscribes: bool) -> Option<Vec<(&'static str, String)>> {
         let devices = self.devices()?.to_string();
         let mut pairs = vec![
             (APP_ID_KEY, self.app_id.to_string()),
@@ -77,7 +77,7 @@ fn days(span: Span) -> Option<i64> {
 mod tests {
     use super::*;
 
-    fn said(template: &Template, subscribes: bool) -> Vec<(&'static str, String)> {
+    fn pairs_of(template: &Template, subscribes: bool) -> Vec<(&'static str, String)> {
         let app_id = &AppId::new("app_7");
         GuideTerms { app_id, template }.pairs(subscribes)
     }
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_plan_is_said_in_the_guide_s_words() {
         let yearly = with(Some(Devices::Count(3)), None, Some(Span::from_days(365)));
-        let once = said(&yearly, false);
+        let once = pairs_of(&yearly, false);
         assert_eq!(
             once,
             [
@@ -104,9 +104,9 @@ mod tests {
                 ("license_duration", "365".to_owned()),
             ]
         );
-        assert_eq!(said(&yearly, true), once[..3]);
-        assert_eq!(said(&Template::default(), true)[1].1, "1");
-        assert_eq!(said(&with(None, Some(2), None), true)[1].1, "2");
+        assert_eq!(pairs_of(&yearly, true), once[..3]);
+        assert_eq!(pairs_of(&Template::default(), true)[1].1, "1");
+        assert_eq!(pairs_of(&with(None, Some(2), None), true)[1].1, "2");
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
             with(Some(Devices::Count(17)), None, None),
             with(None, None, Some(Span::from_hours(36))),
         ] {
-            assert_eq!(said(&template, false), [], "{template:?}");
+            assert_eq!(pairs_of(&template, false), [], "{template:?}");
         }
     }
 }

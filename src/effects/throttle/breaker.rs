@@ -209,10 +209,10 @@ impl Breaker {
     }
 
     /// Takes note of what a call told about the service.
-    pub fn heard(&mut self, heard: CallResult, now: Timestamp) {
+    pub fn record(&mut self, result: CallResult, now: Timestamp) {
         self.out = self.out.saturating_sub(1);
         let was_open = self.open_until();
-        self.state = match heard {
+        self.state = match result {
             CallResult::Unsent => self.state,
             CallResult::Good => self.after_success(),
             CallResult::Broken => self.after_failure(now),
@@ -237,14 +237,14 @@ impl Breaker {
                 }
             },
         };
-        self.judge(heard, was_open.is_some(), now);
+        self.judge(result, was_open.is_some(), now);
     }
 
     /// The condition after something was heard. What comes in while it is open was sent before, and changes nothing, but that
     /// everything is refused.
-    fn judge(&mut self, heard: CallResult, was_open: bool, now: Timestamp) {
+    fn judge(&mut self, result: CallResult, was_open: bool, now: Timestamp) {
         let is_open = self.open_until().is_some();
-        let condition = match heard {
+        let condition = match result {
             CallResult::Locked => self.settings.locked,
             CallResult::Good
             | CallResult::Unsent

@@ -45,10 +45,10 @@ impl Guard {
     }
 
     /// Takes note of what a call told; `why` is its text, asked for only where it is the news.
-    pub fn heard(&self, heard: CallResult, now: Timestamp, why: impl FnOnce() -> String) {
+    pub fn record(&self, result: CallResult, now: Timestamp, why: impl FnOnce() -> String) {
         let mut state = self.state();
         let (before, _) = state.0.condition();
-        state.0.heard(heard, now);
+        state.0.record(result, now);
         let (after, _) = state.0.condition();
         if before != after {
             state.1 = if after == Condition::Up {

@@ -5,10 +5,10 @@ use crate::engine::input::EventPayload;
 
 /// Whether every id that may become part of a key can. A slash would end the object's name within a machine's. The longest key
 /// holds two ids twice, with the source and the account, and stays below `store::MAX_KEY`.
-pub(in crate::engine) fn fits(heard: &EventPayload) -> bool {
+pub(in crate::engine) fn fits(payload: &EventPayload) -> bool {
     let id = |id: &str| fits_into_key(id, ID_LEN_MAX);
     let object = |name: &str| id(name) && !name.contains('/');
-    match heard {
+    match payload {
         EventPayload::Fact(fact) => {
             fact.names().iter().all(|n| object(n.as_str()))
                 && fact.customer().is_none_or(|c| id(c.as_str()))

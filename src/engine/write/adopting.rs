@@ -190,10 +190,10 @@ fn take_in(
     fresh: bool,
 ) -> Result<bool, RecordError> {
     let entry = key::event(scope, &delivery.id);
-    let EventPayload::Fact(fact) = &delivery.heard else {
+    let EventPayload::Fact(fact) = &delivery.payload else {
         return Ok(false);
     };
-    if tx.working.get(&entry)?.is_some() || !key_limits::fits(&delivery.heard) {
+    if tx.working.get(&entry)?.is_some() || !key_limits::fits(&delivery.payload) {
         return Ok(false);
     }
     let fact = Fact {

@@ -91,10 +91,10 @@ impl Transaction<'_, '_> {
             Disposition::Ignored(Reason::OtherMode)
         } else if delivery.account.is_some() && !rules.connect {
             Disposition::Ignored(Reason::Connect)
-        } else if !crate::engine::route::key_limits::fits(&delivery.heard) {
+        } else if !crate::engine::route::key_limits::fits(&delivery.payload) {
             Disposition::Ignored(Reason::UnfitId)
         } else {
-            match &delivery.heard {
+            match &delivery.payload {
                 EventPayload::Fact(fact) => {
                     self.fact(&delivery.source, scope, delivery.livemode, fact)?
                 }

@@ -53,10 +53,10 @@ pub(super) fn read(text: &str) -> Result<Line, String> {
     }
     let body = envelope.event.map_or(text, RawValue::get);
     let event = event::read_text(body, Timestamp::from_ms(0)).map_err(|e| e.to_string())?;
-    Ok(told(event, &source, envelope.received_at))
+    Ok(event_line(event, &source, envelope.received_at))
 }
 
-fn told(mut event: event::Event, source: &SourceName, received: Option<Timestamp>) -> Line {
+fn event_line(mut event: event::Event, source: &SourceName, received: Option<Timestamp>) -> Line {
     let received = received.unwrap_or(event.created);
     if let event::EventContent::Fact(fact) = &mut event.content {
         fact.received = received;
@@ -84,7 +84,7 @@ fn exported(text: &str) -> Option<Line> {
     }
     let source = SourceName::new(envelope.source.unwrap_or_else(|| "stripe".to_owned()));
     let event = event::read_text(body, Timestamp::from_ms(0)).ok()?;
-    Some(told(event, &source, envelope.received_at))
+    Some(event_line(event, &source, envelope.received_at))
 }
 
 fn decided(text: &str, received: Option<Timestamp>, source: &SourceName) -> Result<Line, String> {

@@ -188,12 +188,12 @@ mod tests {
     fn read(answer: &Value) -> Fact {
         let text = answer.to_string();
         let read = query_answer::delivery(text.as_bytes(), &Scope::of("stripe"), NOW, Vec::new());
-        match read.unwrap().heard {
+        match read.unwrap().payload {
             EventPayload::Fact(fact) => *fact,
-            heard @ (EventPayload::Customer(_)
+            payload @ (EventPayload::Customer(_)
             | EventPayload::Ignored(_)
             | EventPayload::Unreadable(_)) => {
-                panic!("{heard:?}")
+                panic!("{payload:?}")
             }
         }
     }

@@ -21,7 +21,7 @@ pub fn delivery(
         created: event.created,
         livemode: event.livemode,
         account: event.account,
-        heard: match event.content {
+        payload: match event.content {
             EventContent::Fact(fact) => input::EventPayload::Fact(Box::new(fact)),
             EventContent::Customer(customer) => input::EventPayload::Customer(customer),
             EventContent::Ignored(Reason::Unreadable(why)) => input::EventPayload::Unreadable(why),

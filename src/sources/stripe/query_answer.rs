@@ -36,8 +36,8 @@ pub fn delivery(
         received.s(),
         crc32fast::hash(text)
     ));
-    let (kind, at, heard) = read(&json, &id, received)?;
-    let heard = match heard {
+    let (kind, at, content) = read(&json, &id, received)?;
+    let payload = match content {
         EventContent::Fact(fact) => input::EventPayload::Fact(Box::new(Fact { at, ..fact })),
         EventContent::Customer(customer) => input::EventPayload::Customer(customer),
         EventContent::Ignored(reason) => return Err(format!("a look-up: {reason}")),
@@ -49,7 +49,7 @@ pub fn delivery(
         created: received,
         livemode: json.get("livemode").bool(),
         account: scope.account().cloned(),
-        heard,
+        payload,
         raw,
         received,
     })
@@ -71,7 +71,7 @@ fn read(json: &Json<'_>, id: &EventId, received: Timestamp) -> QueryResult {
         Some("customer") => answer.customer(),
         Some("checkout.session") => answer.session(),
         Some("invoice_payment") => {
-            let payment = money::invoice_payment(json).map_err(told)?;
+            let payment = money::invoice_payment(json).map_err(unusable)?;
             answer.is(
                 "lookup.invoice_payment",
                 received,
@@ -94,7 +94,7 @@ fn read(json: &Json<'_>, id: &EventId, received: Timestamp) -> QueryResult {
     }
 }
 
-fn told(reason: super::event::Reason) -> String {
+fn unusable(reason: super::event::Reason) -> String {
     format!("a look-up: {reason}")
 }
 
@@ -125,12 +125,12 @@ impl QueryAnswer<'_> {
 
     fn customer(&self) -> QueryResult {
         let kind = "lookup.customer";
-        let customer = customer::read(&self.envelope(kind)).map_err(told)?;
+        let customer = customer::read(&self.envelope(kind)).map_err(unusable)?;
         Ok((kind, self.received, EventContent::Customer(customer)))
     }
 
     fn session(&self) -> QueryResult {
-        let session = session::read(self.json, event_of(self.json)?).map_err(told)?;
+        let session = session::read(self.json, event_of(self.json)?).map_err(unusable)?;
         // When it was paid is not told. It was begun less than a day before, and its own event, should it come, wins.
         let at = self.json.get("created").time().unwrap_or(self.received);
         self.is("lookup.session", at, FactBody::Session(Box::new(session)))
@@ -138,7 +138,8 @@ impl QueryAnswer<'_> {
 
     fn invoice(&self) -> QueryResult {
         let kind = "lookup.invoice";
-        let invoice = invoice::read(&self.envelope(kind), InvoiceEvent::Queried).map_err(told)?;
+        let invoice =
+            invoice::read(&self.envelope(kind), InvoiceEvent::Queried).map_err(unusable)?;
         if !invoice.lines_whole {
             return Err(
                 "a look-up of an invoice must hold all its lines, but their `has_more` is true"
@@ -264,7 +265,7 @@ fn items(json: &Json<'_>) -> Result<SubscriptionItems, String> {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> Result<Delivery, String> {
+    fn delivery_of(text: &str) -> Result<Delivery, String> {
         delivery(
             text.as_bytes(),
             &Scope::of("stripe"),
@@ -274,13 +275,13 @@ mod tests {
     }
 
     fn names(text: &str) -> Vec<String> {
-        match said(text).unwrap().heard {
+        match delivery_of(text).unwrap().payload {
             input::EventPayload::Fact(fact) => {
                 fact.names().iter().map(|n| n.as_str().to_owned()).collect()
             }
             input::EventPayload::Customer(customer) => vec![customer.id.to_string()],
-            heard @ (input::EventPayload::Ignored(_) | input::EventPayload::Unreadable(_)) => {
-                panic!("{heard:?}")
+            payload @ (input::EventPayload::Ignored(_) | input::EventPayload::Unreadable(_)) => {
+                panic!("{payload:?}")
             }
         }
     }
@@ -339,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_session_is_dated_by_itself_and_everything_else_by_the_look() {
-        let at = |text: &str| match said(text).unwrap().heard {
+        let at = |text: &str| match delivery_of(text).unwrap().payload {
             input::EventPayload::Fact(fact) => fact.at.s(),
             input::EventPayload::Customer(_)
             | input::EventPayload::Ignored(_)
@@ -391,7 +392,7 @@ mod tests {
                 "`has_more`",
             ),
         ] {
-            let why = said(text).unwrap_err();
+            let why = delivery_of(text).unwrap_err();
             assert!(why.contains(reason), "{text}: {why}");
         }
     }

@@ -263,7 +263,7 @@ fn what_was_said_without_an_event_is_written_as_it_was_read() {
             let said = machine
                 .facts
                 .iter()
-                .filter_map(|f| record::said("stripe", &machine.id, f));
+                .filter_map(|f| record::without_event("stripe", &machine.id, f));
             lines.extend(said);
             true
         })
@@ -333,7 +333,7 @@ fn a_cut_list_s_rest_is_written_though_its_event_is_gone() {
             let said = machine
                 .facts
                 .iter()
-                .filter_map(|f| record::said("stripe", &machine.id, f));
+                .filter_map(|f| record::without_event("stripe", &machine.id, f));
             lines.extend(said);
             true
         })

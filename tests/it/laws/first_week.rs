@@ -24,7 +24,7 @@ const IN_BOTH_MODES: &str = "other-mode-same-ids";
 
 /// Facts, and not what the rules ignore.
 fn is_read(line: &Line) -> bool {
-    matches!(&line.input, Input::Delivery(delivery) if matches!(delivery.heard, EventPayload::Fact(_)))
+    matches!(&line.input, Input::Delivery(delivery) if matches!(delivery.payload, EventPayload::Fact(_)))
 }
 
 fn first_week(history: &History) -> Vec<Line> {

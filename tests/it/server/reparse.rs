@@ -25,7 +25,7 @@ fn as_it_was_kept(event: &serde_json::Value) -> Input {
         body_codec::pack(body.as_bytes()),
         received,
     );
-    kept.heard = EventPayload::Unreadable(Unreadable::Field {
+    kept.payload = EventPayload::Unreadable(Unreadable::Field {
         field: "data.object.mode".to_owned(),
         found: "the text `other`".to_owned(),
     });

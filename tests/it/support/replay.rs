@@ -128,7 +128,7 @@ pub(crate) fn received(line: &Line, at: Timestamp) -> Line {
         Input::Delivery(delivery) => {
             let mut delivery = delivery.clone();
             delivery.received = at;
-            if let EventPayload::Fact(fact) = &mut delivery.heard {
+            if let EventPayload::Fact(fact) = &mut delivery.payload {
                 fact.received = at;
             }
             Input::Delivery(delivery)

@@ -117,7 +117,7 @@ fn one_customer_s_address_is_no_fault_of_the_server_s() {
                 text: text.to_owned(),
             },
         )
-        .heard()
+        .call_result()
     };
     assert_eq!(
         heard(SmtpPhase::Recipient, 550, "5.1.1 user unknown"),

@@ -20,7 +20,7 @@ fn opened() -> Breaker {
     let mut b = breaker();
     for _ in 0..3 {
         assert_eq!(b.ask(at(0)), Gate::Go);
-        b.heard(CallResult::Broken, at(0));
+        b.record(CallResult::Broken, at(0));
     }
     b
 }
@@ -37,7 +37,7 @@ fn burst(b: &mut Breaker, now: Timestamp) -> u32 {
 #[test]
 fn failures_in_a_row_open_it_and_a_success_between_starts_the_count_anew() {
     let mut b = breaker();
-    for heard in [
+    for result in [
         CallResult::Broken,
         CallResult::Broken,
         CallResult::Good,
@@ -45,10 +45,10 @@ fn failures_in_a_row_open_it_and_a_success_between_starts_the_count_anew() {
         CallResult::Broken,
     ] {
         assert_eq!(b.ask(at(0)), Gate::Go);
-        b.heard(heard, at(0));
+        b.record(result, at(0));
     }
     assert_eq!(b.open_until(), None);
-    b.heard(CallResult::Broken, at(0));
+    b.record(CallResult::Broken, at(0));
     assert_eq!(b.ask(at(0)), Gate::Until(at(1)));
 }
 
@@ -57,18 +57,18 @@ fn a_few_failures_are_enough_where_nothing_else_is_heard_for_long() {
     let mut b = Breaker::new(BreakerSettings::service(8));
     for (s, is_open) in [(0, false), (40, false), (41, true)] {
         assert_eq!(b.ask(at(s)), Gate::Go);
-        b.heard(CallResult::Broken, at(s));
+        b.record(CallResult::Broken, at(s));
         assert_eq!(b.open_until().is_some(), is_open, "at {s} s");
     }
     assert_eq!(b.condition(), (Condition::Down, Some(at(41))));
     let mut b = Breaker::new(BreakerSettings::service(8));
-    for (s, heard) in [
+    for (s, result) in [
         (0, CallResult::Broken),
         (20, CallResult::Broken),
         (40, CallResult::Good),
         (41, CallResult::Broken),
     ] {
-        b.heard(heard, at(s));
+        b.record(result, at(s));
     }
     assert_eq!(b.condition(), (Condition::Up, None));
 }
@@ -78,24 +78,24 @@ fn the_condition_lasts_over_trials_until_one_succeeds() {
     let mut b = opened();
     let down = (Condition::Down, Some(at(0)));
     assert_eq!(b.condition(), down);
-    b.heard(CallResult::Good, at(0));
+    b.record(CallResult::Good, at(0));
     assert_eq!(b.condition(), down, "an answer to what was sent before");
     assert_eq!(b.ask(at(1)), Gate::Go);
     assert_eq!(b.condition(), down, "the trial has told nothing yet");
-    b.heard(CallResult::Broken, at(1));
+    b.record(CallResult::Broken, at(1));
     assert_eq!(b.condition(), down);
     assert_eq!(b.ask(at(9)), Gate::Go);
-    b.heard(CallResult::Locked, at(9));
+    b.record(CallResult::Locked, at(9));
     assert_eq!(b.condition(), (Condition::Refusing, Some(at(9))));
     assert_eq!(b.ask(at(700)), Gate::Go);
-    b.heard(CallResult::Slow { after: None }, at(700));
+    b.record(CallResult::Slow { after: None }, at(700));
     assert_eq!(
         b.condition(),
         (Condition::Slowed, Some(at(700))),
         "it answers"
     );
     assert_eq!(b.ask(at(710)), Gate::Go);
-    b.heard(CallResult::Good, at(711));
+    b.record(CallResult::Good, at(711));
     assert_eq!(b.condition(), (Condition::Up, Some(at(711))));
 }
 
@@ -106,7 +106,7 @@ fn half_open_lets_one_through_and_each_failed_trial_doubles_the_wait() {
     for _ in 0..8 {
         assert_eq!(b.ask(at(now)), Gate::Go);
         assert_eq!(b.ask(at(now)), Gate::Busy(at(now + 120)));
-        b.heard(CallResult::Broken, at(now));
+        b.record(CallResult::Broken, at(now));
         let Some(until) = b.open_until() else {
             panic!("it should be open")
         };
@@ -120,15 +120,15 @@ fn half_open_lets_one_through_and_each_failed_trial_doubles_the_wait() {
 fn one_success_closes_it_and_the_backlog_comes_out_gradually() {
     let mut b = opened();
     assert_eq!(burst(&mut b, at(1)), 1);
-    b.heard(CallResult::Good, at(2));
+    b.record(CallResult::Good, at(2));
     assert_eq!(burst(&mut b, at(2)), 2);
-    b.heard(CallResult::Good, at(3));
+    b.record(CallResult::Good, at(3));
     assert_eq!(
         burst(&mut b, at(3)),
         3,
         "four at a time, of which one is still under way"
     );
-    b.heard(CallResult::Good, at(4));
+    b.record(CallResult::Good, at(4));
     assert_eq!(burst(&mut b, at(4)), 100, "full flow");
 }
 
@@ -136,8 +136,8 @@ fn one_success_closes_it_and_the_backlog_comes_out_gradually() {
 fn a_few_failures_while_it_recovers_do_not_open_it_again() {
     let mut b = opened();
     assert_eq!(b.ask(at(1)), Gate::Go);
-    b.heard(CallResult::Good, at(1));
-    b.heard(CallResult::Broken, at(1));
+    b.record(CallResult::Good, at(1));
+    b.record(CallResult::Broken, at(1));
     assert_eq!(b.open_until(), None);
 }
 
@@ -153,7 +153,7 @@ fn a_call_that_is_never_reported_holds_the_trial_up_only_for_a_while() {
 fn a_call_that_was_not_made_gives_its_place_back() {
     let mut b = opened();
     assert_eq!(b.ask(at(1)), Gate::Go);
-    b.heard(CallResult::Unsent, at(1));
+    b.record(CallResult::Unsent, at(1));
     assert_eq!(b.ask(at(1)), Gate::Go);
 }
 
@@ -164,33 +164,33 @@ fn too_many_requests_slow_the_whole_service_down_as_one_sign() {
         after: s.map(Span::from_s),
     };
     assert_eq!(burst(&mut b, at(0)), 100);
-    b.heard(slow(None), at(0));
-    b.heard(slow(None), at(0));
+    b.record(slow(None), at(0));
+    b.record(slow(None), at(0));
     assert_eq!(b.ask(at(0)), Gate::Until(at(1)));
-    b.heard(slow(Some(30)), at(0));
+    b.record(slow(Some(30)), at(0));
     assert_eq!(
         b.ask(at(0)),
         Gate::Until(at(30)),
         "what the service asks for is honoured"
     );
     assert_eq!(burst(&mut b, at(30)), 1);
-    b.heard(slow(None), at(30));
+    b.record(slow(None), at(30));
     assert_eq!(b.ask(at(30)), Gate::Until(at(32)));
 }
 
 #[test]
 fn what_only_a_person_can_mend_is_tried_rarely_or_when_told() {
     let mut b = breaker();
-    b.heard(CallResult::Locked, at(0));
+    b.record(CallResult::Locked, at(0));
     assert_eq!(b.ask(at(0)), Gate::Until(at(600)));
-    b.heard(CallResult::Good, at(1));
+    b.record(CallResult::Good, at(1));
     assert_eq!(b.ask(at(1)), Gate::Until(at(600)), "an old answer");
     b.release(at(5));
     assert_eq!(burst(&mut b, at(5)), 1);
-    b.heard(CallResult::Locked, at(6));
+    b.record(CallResult::Locked, at(6));
     assert_eq!(b.open_until(), Some(at(606)));
     assert_eq!(burst(&mut b, at(606)), 1);
-    b.heard(CallResult::Good, at(606));
+    b.record(CallResult::Good, at(606));
     assert_eq!(b.open_until(), None);
 }
 

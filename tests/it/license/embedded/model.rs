@@ -62,7 +62,7 @@ impl Ask {
     async fn of(self, client: &Client, key: &LicenseKey) -> Option<License> {
         let answer = match self {
             Self::SetExpiry(until) => {
-                let is = client.get(key).await.done()?.expires_at.told()?;
+                let is = client.get(key).await.done()?.expires_at.known()?;
                 match until.filter(|to| is.is_none_or(|is| is > *to)) {
                     Some(earlier) => client.shorten(key, earlier).await,
                     None => client.set_expiry(key, until).await,
@@ -96,7 +96,7 @@ fn shown(license: &License) -> (GrantStatus, Option<Timestamp>, Devices) {
     };
     (
         status,
-        license.expires_at.told().unwrap(),
+        license.expires_at.known().unwrap(),
         license.devices.unwrap(),
     )
 }

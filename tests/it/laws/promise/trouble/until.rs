@@ -54,7 +54,7 @@ fn due(line: &Line) -> Option<Timestamp> {
     let Input::Delivery(delivery) = &line.input else {
         return None;
     };
-    let EventPayload::Fact(fact) = &delivery.heard else {
+    let EventPayload::Fact(fact) = &delivery.payload else {
         return None;
     };
     fact.invoice().filter(|i| i.send_invoice)?.due
@@ -73,7 +73,7 @@ fn only_pays(line: &Line, before: &[Line]) -> bool {
     let Input::Delivery(delivery) = &line.input else {
         return false;
     };
-    let EventPayload::Fact(fact) = &delivery.heard else {
+    let EventPayload::Fact(fact) = &delivery.payload else {
         return true;
     };
     match &fact.body {
@@ -100,7 +100,7 @@ fn snapshot(line: &Line) -> Option<&Subscription> {
     let Input::Delivery(delivery) = &line.input else {
         return None;
     };
-    let EventPayload::Fact(fact) = &delivery.heard else {
+    let EventPayload::Fact(fact) = &delivery.payload else {
         return None;
     };
     fact.subscription()
