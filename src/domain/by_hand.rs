@@ -6,8 +6,8 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 use super::action::{Act, Action, ActionOutcome, GrantStatus, Missing};
+use super::difference::{Difference, read_again};
 use super::machine::{Grant, Machine};
-use super::reconcile::{Difference, read_again};
 use super::time::{Span, Timestamp};
 use crate::domain::words::{Sentence, sentences};
 

@@ -22,6 +22,9 @@ use super::action::{Action, ActionOutcome, CreatePhase};
 use super::adoption;
 use super::by_hand;
 use super::context::{DecisionContext, Situation};
+use super::difference::{
+    Difference, ServiceNow, differences, finds, given_by_others, name_plans, revoked_by_others,
+};
 use super::doubted;
 use super::entitlement::{Entitlement, earliest, entitlement};
 use super::extension::{self, SeatAsked};
@@ -33,9 +36,6 @@ use super::machine::{Machine, ObservedTransition};
 use super::notice::{DueNotice, due_notices};
 use super::ordered::let_pass;
 use super::query::{self, plan_queries};
-use super::reconcile::{
-    Difference, differences, finds, given_by_others, name_plans, revoked_by_others,
-};
 use super::revocation;
 use super::service_move::{ServiceKind, name_service};
 use super::terms::Terms;
@@ -194,8 +194,11 @@ fn actions(
     context: &DecisionContext<'_>,
 ) {
     name_service(machine, context.brakes.service, context.under_way);
-    let here = ServiceKind::named(context.brakes.service);
-    let mut wanted = differences(machine, due, (context.abilities, here), context.now);
+    let service = ServiceNow {
+        abilities: context.abilities,
+        kind: ServiceKind::named(context.brakes.service),
+    };
+    let mut wanted = differences(machine, due, service, context.now);
     adoption::leave_margins(machine, due, context, &mut wanted);
     if query::keys_wait(machine, folded, due, context).is_some() {
         wanted.retain(|d| !query::waits_for_answer(folded, &d.act));

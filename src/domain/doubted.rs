@@ -5,10 +5,10 @@
 
 use super::action::{Act, Action, ActionOutcome, GrantStatus};
 use super::by_hand::read_at;
+use super::difference::{Difference, read_again, revoked_by_others};
 use super::entitlement::Entitlement;
 use super::finding::Finding;
 use super::machine::{Grant, Machine};
-use super::reconcile::{Difference, read_again, revoked_by_others};
 use super::time::{Span, Timestamp};
 
 /// How long after a license was brought back it is read once more: a service that is wrong is so for an hour.

@@ -6,13 +6,13 @@
 use super::action::{Act, Action, ActionOutcome, CreatePhase};
 use super::adoption::{gives_margin, only_gives, was_heard_of};
 use super::context::DecisionContext;
+use super::difference::Difference;
 use super::entitlement::{Entitlement, SeatDue};
 use super::guard::is_hurtful;
 use super::hold::{Cleared, Hold};
 use super::id::{PlanName, SourceName};
 use super::machine::Machine;
 use super::notice::{DueNotice, NoticeKind, Skipped};
-use super::reconcile::Difference;
 use super::service_move::elsewhere;
 use super::standing::StandingOrders;
 use super::time::Timestamp;

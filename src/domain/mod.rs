@@ -6,7 +6,7 @@
 //! 2. [`lifecycle`] and [`condition`]: from the objects, how its life went and what is true beside it, at an instant.
 //! 3. [`entitlement`]: one table, from phase and conditions to what each license should be.
 //!
-//! [`reconcile`] compares that with what is, and [`decide`] is the front door.
+//! [`difference`] compares that with what is, and [`decide`] is the front door.
 
 // The words of the business.
 pub mod id; // a newtype for every id
@@ -43,6 +43,7 @@ pub mod by_hand; // what a license service does not take is somebody's task
 pub(crate) mod change; // what an action would change, for whoever is asked for a yes
 pub(crate) mod context; // all that a decision depends on besides the machine
 pub mod decide; // the front door: what a machine must do next
+mod difference; // should be minus is, as the next act for each license
 mod doubted; // what a service says of a license is not taken for good: it is read again
 pub mod erasure; // what tells who a customer is, and goes when a person says so
 pub mod explain; // why a license is what it is
@@ -56,7 +57,6 @@ pub mod missed; // deliveries that never come
 pub mod notice; // which mails are due, each once
 pub mod probe; // what a license service turned out to be able to do
 mod query; // what a machine must ask Stripe
-mod reconcile; // should be minus is, as the next act for each license
 mod retry; // when to try again
 mod revocation; // licenses found revoked: by another hand, or as their own history asks
 pub mod service; // the one model of what a license service does with an act

@@ -3,11 +3,11 @@
 
 use super::action::{Act, Action, ActionOutcome};
 use super::decision::Verb;
+use super::difference::Difference;
 use super::fact::Fact;
 use super::hold::{Cleared, Hold};
 use super::id::EventId;
 use super::machine::Machine;
-use super::reconcile::Difference;
 use super::time::Timestamp;
 
 /// Lets go what a person's order asks for and what held it before that was given.

@@ -4,13 +4,13 @@
 
 use super::action::{Act, Action, ActionOutcome, GrantStatus};
 use super::context::DecisionContext;
+use super::difference::revoked_by_others;
 use super::entitlement::{Entitlement, Want, entitlement};
 use super::extension::Extension;
 use super::fact::Fact;
 use super::hold::Cleared;
 use super::machine::{Grant, Machine};
 use super::matching::match_seats;
-use super::reconcile::revoked_by_others;
 use super::time::{Span, Timestamp};
 
 /// Notes of each license that was found revoked whether its purchase's own history asked for it.

@@ -11,11 +11,11 @@ use super::remark::Remark;
 use super::repair::{Repair, Unrepaired};
 use super::unknown::owed_until;
 use crate::domain::action::GrantStatus;
+use crate::domain::difference::left_revoked;
 use crate::domain::entitlement::{Entitlement, SeatDue, Why};
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::matching::{held_seats, paired_seats};
 use crate::domain::plan::Devices;
-use crate::domain::reconcile::left_revoked;
 use crate::domain::time::{Span, Timestamp};
 
 /// Nothing is moved so near to a renewal: its payment may be on the way.

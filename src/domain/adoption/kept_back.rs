@@ -2,9 +2,9 @@
 //! where it asks for the end itself.
 
 use crate::domain::action::{Act, Action, ActionOutcome};
+use crate::domain::difference::Difference;
 use crate::domain::hold::Hold;
 use crate::domain::machine::Machine;
-use crate::domain::reconcile::Difference;
 use crate::domain::time::Timestamp;
 
 /// Until when a license would work.

@@ -3,11 +3,11 @@
 use super::found::SAME_END;
 use crate::domain::action::{Act, Action};
 use crate::domain::context::DecisionContext;
+use crate::domain::difference::Difference;
 use crate::domain::entitlement::{Entitlement, SeatDue, Want, Why};
 use crate::domain::holding::is_only_adopted;
 use crate::domain::machine::{Grant, Machine};
 use crate::domain::matching::held_seats;
-use crate::domain::reconcile::Difference;
 
 /// Leaves the margin of an adopted purchase to the next thing that is heard of it: its next renewal moves the end anyhow, and
 /// nobody is asked for a yes to each of a thousand customers who have what they paid for. While a plan is only observed its

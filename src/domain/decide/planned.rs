@@ -3,10 +3,10 @@
 use crate::domain::action::{Act, Action, ActionOutcome, CreatePhase};
 use crate::domain::adoption;
 use crate::domain::context::DecisionContext;
+use crate::domain::difference::Difference;
 use crate::domain::hold::{Cleared, Hold};
 use crate::domain::lifecycle::SPEAKS_AFTER;
 use crate::domain::machine::Machine;
-use crate::domain::reconcile::Difference;
 use crate::domain::service_move::ServiceKind;
 use crate::domain::time::Timestamp;
 

@@ -2,10 +2,10 @@
 
 use crate::domain::action::{Act, ActionOutcome, CreatePhase};
 use crate::domain::context::DecisionContext;
+use crate::domain::difference::Difference;
 use crate::domain::hold::Hold;
 use crate::domain::holding::read_first;
 use crate::domain::machine::Machine;
-use crate::domain::reconcile::Difference;
 
 /// Drops what is not wanted any more. What was held because others act for the shop may have been done by them: its license is
 /// read.

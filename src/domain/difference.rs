@@ -41,14 +41,25 @@ pub struct Difference {
     pub unproved: bool,
 }
 
-/// The differences of a machine, in the order in which they should be carried out for each license, `here`.
+/// The license service that is used now.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceNow<'a> {
+    pub abilities: &'a Abilities,
+    pub kind: Option<ServiceKind>,
+}
+
+/// The differences of a machine, in the order in which the service used now should carry them out for each license.
 #[must_use]
 pub fn differences(
     machine: &Machine,
     due: &Entitlement,
-    (abilities, here): (&Abilities, Option<ServiceKind>),
+    service: ServiceNow<'_>,
     now: Timestamp,
 ) -> Vec<Difference> {
+    let ServiceNow {
+        abilities,
+        kind: here,
+    } = service;
     let mut out = Vec::new();
     let matched = match_seats(machine, due);
     let mut stand_ins = Vec::new();
