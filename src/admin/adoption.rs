@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::context::{Context, decision_id};
 use super::failure::Failure;
-use super::held_work::held_for_repair;
+use super::held_work::{ChosenRepair, held_for_repair};
 use super::history::{from, packed, unpacked};
 use super::request::{AdoptionQuery, Differing};
 use super::response::{Changed, Response};
@@ -57,7 +57,15 @@ pub(super) async fn answer(
             purchases,
             author,
             reason,
-        } => mend(context, (repair, takes), purchases, (author, reason)).await,
+        } => {
+            mend(
+                context,
+                ChosenRepair { repair, takes },
+                purchases,
+                Authorship { author, reason },
+            )
+            .await
+        }
         AdoptionQuery::Undo => undo(context, running).await,
         AdoptionQuery::Remember { labels } => {
             context.handle.submit_waiting(Input::Labels(labels)).await?;
@@ -104,16 +112,22 @@ async fn apply(
     Ok(done(taken))
 }
 
+/// Who ordered something, and why.
+struct Authorship {
+    author: String,
+    reason: String,
+}
+
 /// Repairs purchases, and tells what of it is held all the same. What is taken in with its history comes by `Apply`.
 async fn mend(
     context: &Context,
-    (repair, takes): (Repair, bool),
+    chosen: ChosenRepair,
     purchases: Vec<Differing>,
-    (author, reason): (String, String),
+    Authorship { author, reason }: Authorship,
 ) -> Result<Response, Failure> {
     let at = context.handle.clock().now();
     let mut count = 0;
-    for step in steps(repair, takes) {
+    for step in steps(chosen) {
         let inputs = purchases.iter().flat_map(|p| {
             let inputs = step.inputs(p, &author, &reason, at);
             inputs.into_iter().map(|input| (p.machine.clone(), input))
@@ -124,7 +138,7 @@ async fn mend(
     let machines: Vec<MachineId> = purchases.into_iter().map(|p| p.machine).collect();
     let of = machines.clone();
     let held = context
-        .read(move |context| held_for_repair(context, &of, (repair, takes)))
+        .read(move |context| held_for_repair(context, &of, chosen))
         .await?;
     Ok(Response::Changed(Changed {
         machines: machines.iter().map(ToString::to_string).collect(),
@@ -146,7 +160,7 @@ enum RepairStep {
 }
 
 /// What a repair is made of.
-const fn steps(repair: Repair, takes: bool) -> &'static [RepairStep] {
+const fn steps(ChosenRepair { repair, takes }: ChosenRepair) -> &'static [RepairStep] {
     match repair {
         // What adoption holds of what the key lacks goes ahead, too: else what is read would wait behind it.
         Repair::Read => &[RepairStep::Try(Repaired::Lacking), RepairStep::Read],

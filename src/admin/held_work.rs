@@ -43,12 +43,20 @@ pub(super) fn held_for(
     Ok(joined(held))
 }
 
+/// The repair of purchases that an operator chose.
+#[derive(Clone, Copy)]
+pub(super) struct ChosenRepair {
+    pub(super) repair: Repair,
+    /// Whether it ends keys: else it only gives.
+    pub(super) takes: bool,
+}
+
 /// What of a repair of purchases is held. What comes of a read, or of a recovery of a license, is not known yet: where it would
 /// only be observed, that is held.
 pub(super) fn held_for_repair(
     context: &Context,
     machines: &[MachineId],
-    (repair, takes): (Repair, bool),
+    chosen: ChosenRepair,
 ) -> Result<Vec<HeldWork>, Failure> {
     let now = context.handle.clock().now();
     let mut held = Vec::new();
@@ -56,13 +64,13 @@ pub(super) fn held_for_repair(
         let Some(machine) = view::machine(context.handle.reader(), id)? else {
             continue;
         };
-        let meant = |a: &Action| is_meant(&machine, a, (repair, takes), now);
+        let meant = |a: &Action| is_meant(&machine, a, chosen, now);
         let mut of_it = held_of(context, &machine, &meant);
         let looks = |a: &&Action| a.outcome == ActionOutcome::Pending && a.act.creates();
         let actions = machine.actions.iter().filter(looks);
         let plans = actions.filter(|a| meant(a)).map(|a| plan_of(&machine, a));
         of_it.extend(plans.filter_map(|plan| observed(context, plan)));
-        if matches!(repair, Repair::Read | Repair::Rekey) && of_it.is_empty() {
+        if matches!(chosen.repair, Repair::Read | Repair::Rekey) && of_it.is_empty() {
             let mut grants = machine.grants.iter().filter(|g| !g.replaced);
             of_it.extend(grants.find_map(|g| observed(context, g.plan.as_ref())));
         }
@@ -72,17 +80,12 @@ pub(super) fn held_for_repair(
 }
 
 /// Whether a repair asks for what an action does.
-fn is_meant(
-    machine: &Machine,
-    action: &Action,
-    (repair, takes): (Repair, bool),
-    now: Timestamp,
-) -> bool {
-    match repair {
+fn is_meant(machine: &Machine, action: &Action, chosen: ChosenRepair, now: Timestamp) -> bool {
+    match chosen.repair {
         Repair::Read => {
             matches!(action.act, Act::Read { .. }) || Repaired::Lacking.has(machine, action, now)
         }
-        Repair::Retry if takes => Repaired::Taking.has(machine, action, now),
+        Repair::Retry if chosen.takes => Repaired::Taking.has(machine, action, now),
         Repair::Retry => Repaired::Giving.has(machine, action, now),
         Repair::Rekey => matches!(
             action.act,

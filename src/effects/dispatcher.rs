@@ -22,6 +22,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::action::DueAction;
 pub use self::pulse::Pulse;
 use self::queues::{Entry, PAGE, Queues};
 use self::running::{Ended, Running};
@@ -280,15 +281,21 @@ impl Dispatcher {
         entry: &Entry,
         now: Timestamp,
     ) -> Result<Begun, RecordError> {
+        let action = |machine, number, kind| DueAction {
+            entry,
+            machine,
+            number,
+            kind,
+        };
         match parse_due(entry).map(|(_, due)| due) {
             Some(Due::Of(id, Item::Create(number) | Item::CreateAgain(number))) => {
-                self.begin_action(queues, entry, &id, (CallKind::Create, number), now)
+                self.begin_action(queues, action(&id, number, CallKind::Create), now)
             }
             Some(Due::Of(id, Item::Action(number) | Item::ActionAgain(number))) => {
-                self.begin_action(queues, entry, &id, (CallKind::Other, number), now)
+                self.begin_action(queues, action(&id, number, CallKind::Other), now)
             }
             Some(Due::Of(id, Item::Recover(number))) => {
-                self.begin_recovery(queues, entry, &id, number, now)
+                self.begin_recovery(queues, action(&id, number, CallKind::Other), now)
             }
             Some(Due::Of(id, Item::Notice(number))) => {
                 self.begin_mail(queues, entry, &id, number, now)

@@ -53,17 +53,14 @@ pub(super) async fn send(
     let kind = notice.kind.as_str();
     let templates = mail.templates.load_full();
     let lang = templates.language(kind, &lang);
-    let mut letter = letter(
+    let occasion = Occasion {
         services,
-        mail,
         machine,
+        folded: &folded,
         notice,
-        &folded,
-        customer.as_ref(),
-        &to,
-    );
-    let purchase = (machine, &folded);
-    of_notice(&mut letter, (services, &rules), purchase, (notice, now));
+    };
+    let mut letter = letter(&occasion, mail, customer.as_ref(), &to);
+    of_notice(&mut letter, &occasion, &rules, now);
     let parts = match templates.render(kind, &lang, &letter) {
         Ok(parts) => parts,
         Err(error) => {
@@ -100,15 +97,28 @@ pub(super) async fn send(
     })
 }
 
+/// What a letter is written about, and for whose shop.
+#[derive(Clone, Copy)]
+struct Occasion<'a> {
+    services: &'a Services,
+    machine: &'a Machine,
+    /// What the machine's facts come to.
+    folded: &'a Folded,
+    notice: &'a Notice,
+}
+
 fn letter(
-    services: &Services,
+    occasion: &Occasion<'_>,
     mail: &MailService,
-    machine: &Machine,
-    notice: &Notice,
-    folded: &Folded,
     customer: Option<&Customer>,
     to: &str,
 ) -> Letter {
+    let Occasion {
+        services,
+        machine,
+        folded,
+        notice,
+    } = *occasion;
     // A subscription's end moves with each payment; one that another purchase gives does not.
     let of_purchase = matches!(
         notice.kind,
@@ -152,18 +162,19 @@ fn letter(
     };
     match &folded.life {
         Life::Payment(p) => of_payment(&mut letter, p, services, machine),
-        Life::Subscription(s) => of_subscription(&mut letter, s, (machine, notice)),
+        Life::Subscription(s) => of_subscription(&mut letter, s, machine, notice),
     }
     letter
 }
 
 /// What only some kinds of notice say.
-fn of_notice(
-    letter: &mut Letter,
-    (services, rules): (&Services, &Rules),
-    (machine, folded): (&Machine, &Folded),
-    (notice, now): (&Notice, Timestamp),
-) {
+fn of_notice(letter: &mut Letter, occasion: &Occasion<'_>, rules: &Rules, now: Timestamp) {
+    let Occasion {
+        services,
+        machine,
+        folded,
+        notice,
+    } = *occasion;
     let due = view::seats(machine, rules, now);
     if !grace_keeps(&notice.about, (folded, &due), now) {
         letter.grace_end = None;
@@ -256,11 +267,7 @@ fn of_payment(letter: &mut Letter, p: &PurchaseLife, services: &Services, machin
     .filter(|_| machine.object().kind() == ObjectKind::Session);
 }
 
-fn of_subscription(
-    letter: &mut Letter,
-    s: &SubscriptionLife,
-    (machine, notice): (&Machine, &Notice),
-) {
+fn of_subscription(letter: &mut Letter, s: &SubscriptionLife, machine: &Machine, notice: &Notice) {
     // Of what works again beside others that do not, the others' end says nothing.
     let is_meant = |key: &ItemKey| {
         let mut grants = machine.grants.iter();

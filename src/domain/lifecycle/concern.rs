@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::Cause;
 use super::course::Course;
 use super::deadlines::is_owed;
-use super::grace::{Cause as FailureCause, Concern, Episode, GraceOutcome};
+use super::grace::{Cause as FailureCause, Concern, Episode, FailureTime, GraceOutcome};
 use super::role::{LicensedLine, Role};
 use super::subscription::SubscriptionState as S;
 use super::subscription_life::{OpenRenewal, SubscriptionLife};
@@ -132,7 +132,7 @@ impl Course<'_, '_> {
     /// A renewal fails while a grace is open: items that this one is not for get their own.
     pub(super) fn fail_beside(
         &mut self,
-        (at, learned): (Timestamp, Timestamp),
+        failed: FailureTime,
         invoice: &InvoiceId,
         told_by: impl FnOnce() -> Cause,
     ) {
@@ -141,8 +141,8 @@ impl Course<'_, '_> {
         // Of one invoice is told once, whatever became of its grace.
         let told = self.life.episodes.iter().any(|e| e.cause == cause);
         let may = open && !told && self.life.ended.is_none() && !self.is_excused();
-        if may && !self.concern_of(&cause, at).unpaid.is_empty() {
-            self.begin_grace((at, learned), cause, told_by);
+        if may && !self.concern_of(&cause, failed.at).unpaid.is_empty() {
+            self.begin_grace(failed, cause, told_by);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Cause;
 use super::course::Course;
-use super::grace::{Cause as FailureCause, Episode, GraceOutcome};
+use super::grace::{Cause as FailureCause, Episode, FailureTime, GraceOutcome};
 use super::role::Role;
 use super::subscription::SubscriptionTrigger;
 use crate::domain::fact::SubscriptionStatus as Status;
@@ -107,9 +107,11 @@ impl Course<'_, '_> {
         }
         if self.grace_may_start() {
             let cause = FailureCause::Invoice(invoice);
-            self.begin_grace((due, learned), cause, || Cause::Overdue);
+            self.begin_grace(FailureTime { at: due, learned }, cause, || Cause::Overdue);
         } else {
-            self.fail_beside((due, learned), &invoice, || Cause::Overdue);
+            self.fail_beside(FailureTime { at: due, learned }, &invoice, || {
+                Cause::Overdue
+            });
         }
     }
 }

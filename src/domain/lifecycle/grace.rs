@@ -8,6 +8,15 @@ use std::fmt;
 
 use minicbor::{Decode, Encode};
 
+/// When a payment failed.
+#[derive(Clone, Copy)]
+pub(super) struct FailureTime {
+    /// The instant that counts, by the provider's clock.
+    pub(super) at: Timestamp,
+    /// When it was first known here.
+    pub(super) learned: Timestamp,
+}
+
 /// What a grace period belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum Cause {

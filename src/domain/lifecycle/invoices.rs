@@ -2,7 +2,7 @@
 
 use super::Cause;
 use super::course::Course;
-use super::grace::{Cause as FailureCause, Episode, GraceOutcome, Owed, SideFailure};
+use super::grace::{Cause as FailureCause, Episode, FailureTime, GraceOutcome, Owed, SideFailure};
 use super::paid_time::PaidTime;
 use super::role::{self, Role};
 use super::subscription::{SubscriptionState as S, SubscriptionTrigger};
@@ -148,7 +148,14 @@ impl<'f> Course<'_, 'f> {
         if self.grace_may_start() {
             self.start_episode(fact, learned, FailureCause::Invoice(id));
         } else {
-            self.fail_beside((fact.at, learned), &id, || Cause::event(fact));
+            self.fail_beside(
+                FailureTime {
+                    at: fact.at,
+                    learned,
+                },
+                &id,
+                || Cause::event(fact),
+            );
         }
     }
 
@@ -193,13 +200,20 @@ impl<'f> Course<'_, 'f> {
     }
 
     pub(super) fn start_episode(&mut self, fact: &Fact, learned: Timestamp, cause: FailureCause) {
-        self.begin_grace((fact.at, learned), cause, || Cause::event(fact));
+        self.begin_grace(
+            FailureTime {
+                at: fact.at,
+                learned,
+            },
+            cause,
+            || Cause::event(fact),
+        );
     }
 
     /// Starts a grace at an instant, which was learned at another.
     pub(super) fn begin_grace(
         &mut self,
-        (at, learned): (Timestamp, Timestamp),
+        FailureTime { at, learned }: FailureTime,
         cause: FailureCause,
         told_by: impl FnOnce() -> Cause,
     ) {

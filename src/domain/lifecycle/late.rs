@@ -2,7 +2,7 @@
 
 use super::Cause;
 use super::course::Course;
-use super::grace::Cause as FailureCause;
+use super::grace::{Cause as FailureCause, FailureTime};
 use super::role::Role;
 use super::subscription::SubscriptionTrigger;
 use crate::domain::fact::{Fact, SubscriptionStatus as Status};
@@ -65,7 +65,14 @@ impl Course<'_, '_> {
         } else if self.state().is_none() {
             self.step(fact, SubscriptionTrigger::FirstPaymentOpen);
         } else if let Some(invoice) = overdue {
-            self.fail_beside((fact.at, version.learned), &invoice, || Cause::event(fact));
+            self.fail_beside(
+                FailureTime {
+                    at: fact.at,
+                    learned: version.learned,
+                },
+                &invoice,
+                || Cause::event(fact),
+            );
         }
     }
 

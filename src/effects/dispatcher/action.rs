@@ -28,16 +28,24 @@ struct Turn {
     slot: Slot,
 }
 
+/// A due entry that stands for an action at a license service.
+#[derive(Clone, Copy)]
+pub(super) struct DueAction<'a> {
+    pub(super) entry: &'a Entry,
+    pub(super) machine: &'a MachineId,
+    /// The action's number.
+    pub(super) number: u32,
+    pub(super) kind: CallKind,
+}
+
 impl Dispatcher {
     pub(super) fn begin_action(
         self: &Arc<Self>,
         queues: &mut Queues,
-        entry: &Entry,
-        id: &MachineId,
-        which: (CallKind, u32),
+        due: DueAction<'_>,
         now: Timestamp,
     ) -> Result<Begun, RecordError> {
-        let Some(service) = self.services.license(id.source()).cloned() else {
+        let Some(service) = self.services.license(due.machine.source()).cloned() else {
             // Its source is in the config no more: it waits in the table until it is.
             return Ok(Begun::Settled);
         };
@@ -45,43 +53,40 @@ impl Dispatcher {
         let Some(slot) = self.slots(&service).and_then(|slots| slots.take()) else {
             return Ok(Begun::Blocked);
         };
-        self.take_up(queues, (entry, id), which, (service, slot), now)
+        self.take_up(queues, due, service, slot, now)
     }
 
     /// A recovery takes no slot from what is sent.
     pub(super) fn begin_recovery(
         self: &Arc<Self>,
         queues: &mut Queues,
-        entry: &Entry,
-        id: &MachineId,
-        number: u32,
+        due: DueAction<'_>,
         now: Timestamp,
     ) -> Result<Begun, RecordError> {
-        let Some(service) = self.services.license(id.source()).cloned() else {
+        let Some(service) = self.services.license(due.machine.source()).cloned() else {
             return Ok(Begun::Settled);
         };
         let Ok(permit) = Arc::clone(&self.recoveries).try_acquire_owned() else {
             return Ok(Begun::Blocked);
         };
-        let slot = Slot::from(permit);
-        self.take_up(
-            queues,
-            (entry, id),
-            (CallKind::Other, number),
-            (service, slot),
-            now,
-        )
+        self.take_up(queues, due, service, Slot::from(permit), now)
     }
 
     /// Begins an action that has its place, if it still stands and its service is well.
     fn take_up(
         self: &Arc<Self>,
         queues: &mut Queues,
-        (entry, id): (&Entry, &MachineId),
-        (kind, number): (CallKind, u32),
-        (service, slot): (Arc<LicenseService>, Slot),
+        due: DueAction<'_>,
+        service: Arc<LicenseService>,
+        slot: Slot,
         now: Timestamp,
     ) -> Result<Begun, RecordError> {
+        let DueAction {
+            entry,
+            machine: id,
+            number,
+            kind,
+        } = due;
         if service.gate(kind, now) != Gate::Go {
             return Ok(Begun::Blocked);
         }
