@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{Context, decision_id, raw};
 use super::failure::Failure;
+use super::payload::{EraseOrder, EraseQuery};
 use super::read;
 use super::response::Response;
 use crate::domain::contact::normal_address;
@@ -28,24 +29,6 @@ use crate::store::KeyRange;
 
 /// Bodies of events that share a batch.
 const BODIES_AT_ONCE: usize = 50;
-
-/// Whose data, and whether it is erased.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct EraseQuery {
-    /// An address, a customer's id, or anything that leads to purchases.
-    pub who: String,
-    /// The order; absent: only what would be erased.
-    pub order: Option<EraseOrder>,
-}
-
-/// The order to erase.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct EraseOrder {
-    /// How many purchases must be to erase.
-    pub expect: usize,
-    pub author: String,
-    pub reason: String,
-}
 
 /// What is to be erased.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

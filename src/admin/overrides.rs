@@ -2,36 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::context::{Context, decision_id, no_machine, to_come};
 use super::failure::Failure;
+use super::payload::OverrideOrder;
 use super::read;
 use super::response::{Changed, Response};
 use super::standing::give;
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
-use crate::domain::policy_override::PolicyOverride;
 use crate::domain::standing::Standing;
-use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
 use crate::engine::read::view;
-
-/// What is ordered for a customer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OverrideOrder {
-    /// They have values of the policy of their own.
-    Give {
-        /// The values.
-        values: PolicyOverride,
-        /// Until when; `None`: until it is ended.
-        until: Option<Timestamp>,
-    },
-    /// They have nothing of their own any more.
-    End,
-}
 
 impl OverrideOrder {
     fn verb(self) -> Verb {

@@ -1,23 +1,10 @@
 //! The config, read again by the server that runs: on a person's word, as on SIGHUP.
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::failure::Failure;
+use super::payload::Reloaded;
 use super::response::Response;
-
-/// What a reload changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reloaded {
-    /// The file, as the server names it.
-    pub file: String,
-    /// Whether plans and policies are a new revision.
-    pub revision: bool,
-    /// What differs and needs a restart.
-    pub restart: Vec<String>,
-    /// What is unwise in the file, and what mail templates have wrong.
-    pub warnings: Vec<String>,
-}
 
 /// Where a server takes the order to read its config again; each brings the way for its answer.
 pub type ReloadOrders = mpsc::Sender<oneshot::Sender<Result<Reloaded, Failure>>>;

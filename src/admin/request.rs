@@ -4,10 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::erase::EraseQuery;
-use super::overrides::OverrideOrder;
-use super::service_move::MoveQuery;
-use super::settlement::Settlement;
+use super::payload::{EraseQuery, MoveQuery, OverrideOrder, Settlement};
 
 use crate::domain::adoption::Repair;
 use crate::domain::decision::Decision;

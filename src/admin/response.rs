@@ -7,9 +7,8 @@ use serde_json::value::RawValue;
 
 use super::failure::Failure;
 use super::held_work::HeldWork;
-use super::reload::Reloaded;
+use super::payload::{Holding, Reloaded};
 use super::request::BackfillPosition;
-use super::standing::Holding;
 use crate::domain::hold::HeldBy;
 use crate::domain::id::{EventId, MachineId, Scope, SourceName};
 use crate::domain::service_move::ServiceKind;

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::context::{Context, decision_id, raw};
 use super::failure::Failure;
 use super::history::from;
+use super::payload::MoveQuery;
 use super::response::{Response, changed};
 use crate::adopt::last_four;
 use crate::domain::decision::{Decision, Verb};
 use crate::domain::id::{EventId, MachineId, PlanName, SourceName};
 use crate::domain::machine::{Grant, LicenseStatus, Machine};
-use crate::domain::service_move::{MoveClass, ServiceKind, TellOfKeys, judge};
+use crate::domain::service_move::{MoveClass, ServiceKind, judge};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
 use crate::engine::read::applications::{self, SourceApplications};
@@ -24,41 +25,6 @@ use crate::engine::write::working::Committed;
 
 /// Licenses in one page, about.
 const ROWS_MAX: usize = 5_000;
-
-/// What is asked or ordered.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MoveQuery {
-    /// The licenses that are at a service and whose source has another one by now.
-    List {
-        /// Where they are.
-        from: ServiceKind,
-        /// Only those of this source.
-        source: Option<SourceName>,
-        /// After this entry.
-        after: Option<String>,
-    },
-    /// How many licenses are to move by the services that a config names, which may not be the server's own.
-    Count {
-        /// Each source's service.
-        named: Vec<(SourceName, ServiceKind)>,
-    },
-    /// How many licenses are in applications that a config names no more.
-    Applications {
-        /// What it names for each source.
-        named: Vec<SourceApplications>,
-    },
-    /// The order to make them at the source's service.
-    Apply {
-        /// Where they are.
-        from: ServiceKind,
-        machines: Vec<MachineId>,
-        /// Who is told of a key that cannot be kept.
-        tell: TellOfKeys,
-        author: String,
-        reason: String,
-    },
-}
 
 /// A license, and what a move would do with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

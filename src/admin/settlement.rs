@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-
 use super::context::Context;
 use super::failure::Failure;
 use super::held_by_order::held_by;
 use super::lists;
+use super::payload::Settlement;
 use super::read;
 use super::request::action_name;
 use super::response::{Changed, Response};
@@ -23,16 +22,6 @@ use crate::engine::read::view;
 use crate::engine::record::standing;
 use crate::engine::route::awaited::Awaited;
 use crate::engine::write::working::Committed;
-
-/// What a person says of what is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Settlement {
-    /// It may go ahead, whatever holds it.
-    Approve,
-    /// It is given up.
-    Drop,
-}
 
 impl Settlement {
     /// The order that somebody gives by it.

@@ -2,49 +2,23 @@
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
-
 use super::context::{Context, raw};
 use super::failure::Failure;
 use super::held_by_order::{LeftHeld, by_orders_like, held_still, left_held, with_unplanned};
 use super::issue::known_plan;
 use super::lists::{self, NewestRows};
+use super::payload::{Compared, Holding};
 use super::response::{Changed, Response};
 use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::hold::Hold;
 use crate::domain::holding;
 use crate::domain::id::MachineId;
 use crate::domain::standing::{Author, Standing, StandingOrder};
-use crate::domain::time::Timestamp;
 use crate::engine::input::Input;
 use crate::engine::read::view;
 use crate::engine::record::standing;
 use crate::engine::route::awaited::Awaited;
 use crate::engine::write::working::Committed;
-
-/// What holds at present, besides the rows of what is held.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holding {
-    /// The shop's orders, oldest first.
-    pub orders: Vec<StandingOrder>,
-    /// Whether anything is only observed.
-    pub observing: bool,
-    /// Since when the guard holds everything that would end a license.
-    pub guard_tripped: Option<Timestamp>,
-    /// What observe mode held, against what the license service has.
-    pub compared: Compared,
-}
-
-/// What would have been done in observe mode, against what the license service has by now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Compared {
-    /// What would have been done.
-    pub would_have_done: u64,
-    /// Of it, what the service has already: somebody else did the same.
-    pub service_has: u64,
-    /// Of it, what the service does not have.
-    pub differ: u64,
-}
 
 impl Compared {
     fn add(&mut self, action: &Action) {

@@ -111,7 +111,7 @@ pub struct Notice {
     /// When it was sent, or decided.
     #[n(5)]
     pub at: Timestamp,
-    /// Whom it went to.
+    /// Whom it went to; until it is sent: the address that a person named, if any ([`addressed_to`](Self::addressed_to)).
     #[n(6)]
     pub to: Option<String>,
     /// The numbers of the licenses that it carries.
@@ -161,6 +161,14 @@ impl MailReason {
 }
 
 impl Notice {
+    /// The address that a person named for it, while it is not sent.
+    #[must_use]
+    pub fn addressed_to(&self) -> Option<&str> {
+        self.to
+            .as_deref()
+            .filter(|_| self.status != NoticeStatus::Sent)
+    }
+
     /// The reason that its mail gives: an end that is not the subscription's own was brought by a failed payment.
     #[must_use]
     pub fn reason(&self) -> Option<MailReason> {

@@ -1,6 +1,7 @@
 //! `GET /success?session_id=cs_…`: where the customer lands after paying. The session id is the secret.
 
 mod keys;
+mod refresh;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -27,15 +28,12 @@ use crate::domain::time::{Span, Timestamp};
 use crate::engine::read::view::{self, ExtendedPurchase};
 use crate::engine::record::{RecordError, server};
 use keys::{is_undelivered, shown};
+use refresh::RefreshState;
 
 /// A Checkout session's id has 66 characters or so (and 255 at most); anything much shorter could be guessed.
 const ID_LEN: std::ops::RangeInclusive<usize> = 20..=255;
 /// The redirect can be faster than the webhook, but not by more than this.
 const WEBHOOK_WITHIN: Span = Span::from_minutes(2);
-/// When a waiting page looks again, try by try; after the last it looks no more.
-const RELOAD_AFTER_S: [u32; 24] = [
-    5, 5, 5, 5, 5, 5, 10, 10, 10, 15, 15, 20, 30, 30, 30, 60, 60, 60, 120, 120, 300, 300, 600, 600,
-];
 
 /// A purchase as it was found, with the language of its customer.
 struct FoundPurchase {
@@ -280,38 +278,6 @@ fn downloads<'p>(config: &Config, plans: impl Iterator<Item = &'p PlanName>) -> 
         }
     }
     links
-}
-
-/// What the page's own refresh carries. Whoever forges it changes only what he is shown himself.
-struct RefreshState {
-    /// How often the page has looked.
-    tries: usize,
-    /// When the visitor asked first.
-    since: Timestamp,
-}
-
-impl RefreshState {
-    fn of(query: &BTreeMap<String, String>, now: Timestamp) -> Self {
-        let tries = query.get("n").and_then(|n| n.parse().ok()).unwrap_or(0);
-        let since = query
-            .get("since")
-            .and_then(|s| s.parse().ok())
-            .map(Timestamp::from_s);
-        Self {
-            tries,
-            since: since.filter(|since| *since <= now).unwrap_or(now),
-        }
-    }
-
-    /// When and where the page looks again, if it does.
-    fn again(&self, session: &str, is_unknown: bool) -> Option<Refresh> {
-        let after_s = *RELOAD_AFTER_S.get(self.tries)?;
-        let mut url = format!("?session_id={session}&n={}", self.tries + 1);
-        if is_unknown {
-            url.push_str(&format!("&since={}", self.since.s()));
-        }
-        Some(Refresh { after_s, url })
-    }
 }
 
 /// Whether keys are mailed at all.

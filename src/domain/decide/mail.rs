@@ -151,7 +151,7 @@ fn address_named_at(machine: &Machine) -> Option<Timestamp> {
 fn is_due_again(notice: &Notice, named_at: Option<Timestamp>, calls: &[DueNotice]) -> bool {
     let still_true = || calls.iter().any(|c| c.is(notice) && c.skip.is_none());
     notice.status == NoticeStatus::Undeliverable
-        && notice.to.is_none()
+        && notice.addressed_to().is_none()
         && named_at.is_some_and(|at| at > notice.at)
         && (notice.kind == NoticeKind::LicenseIssued || still_true())
 }
@@ -160,10 +160,7 @@ fn is_due_again(notice: &Notice, named_at: Option<Timestamp>, calls: &[DueNotice
 /// The addresses are asked in the order of rule 43.
 #[must_use]
 pub fn recipient(notice: &Notice, folded: &Folded, on_record: Option<&str>) -> Option<String> {
-    let named = notice
-        .to
-        .clone()
-        .filter(|_| notice.status != NoticeStatus::Sent);
+    let named = notice.addressed_to().map(str::to_owned);
     named.or_else(|| usual_recipient(notice.kind, folded, on_record))
 }
 
