@@ -1,10 +1,17 @@
-//! The only file that reads the time. Everything else is handed an instant.
+//! The only module that reads the time. Everything else is handed an instant.
+
+mod steady;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::domain::time::{Span, Timestamp};
+
+pub use steady::SteadyClock;
+
+/// A wall clock that moved by more against the monotonic one is not trusted.
+pub const JUMP_MAX: Span = Span::from_minutes(2);
 
 /// Where the shell gets its instants from.
 #[derive(Clone, Debug)]

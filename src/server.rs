@@ -33,7 +33,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SteadyClock};
 use crate::config::Config;
 use crate::domain::time::{Span, Timestamp};
 use crate::effects::health::ServerAttention;
@@ -164,7 +164,7 @@ impl Tasks {
     /// Starts everything that works beside the committer.
     async fn start(
         parts: &Parts,
-        heartbeat: Option<Timestamp>,
+        (heartbeat, steady): (Option<Timestamp>, SteadyClock),
         listener: TcpListener,
         mut running: EmbeddedRunning,
     ) -> Result<(Self, Option<SignOut>), StartError> {
@@ -184,6 +184,7 @@ impl Tasks {
             handle.clone(),
             heartbeat,
             (catch_up, Arc::clone(backfills)),
+            steady,
             stop.clone(),
         );
         let guard = tokio::spawn(guard);
@@ -255,9 +256,10 @@ impl Server {
         let heartbeat = gaps::last_heartbeat(&reader);
         guard::note_start(&mut writer, &reader, (heartbeat, rules.store_since), now)?;
         let config = Arc::new(config);
+        let steady = SteadyClock::new(clock.clone());
         let mut running = EmbeddedRunning::default();
         if let Some(store) = opened.licenses {
-            running = EmbeddedRunning::start(&config, store, &clock)
+            running = EmbeddedRunning::start(&config, store, steady.clone())
                 .await
                 .map_err(system("starting the embedded license service"))?;
         }
@@ -279,7 +281,8 @@ impl Server {
         service_change::judge(&handle, &config).await?;
         applications::judge(&handle, &config).await?;
         let parts = Parts::new(handle, config, services, backups);
-        let (tasks, sign_out) = Tasks::start(&parts, heartbeat, listener, running).await?;
+        let (tasks, sign_out) =
+            Tasks::start(&parts, (heartbeat, steady), listener, running).await?;
         Ok(Self {
             address,
             handle: parts.handle,

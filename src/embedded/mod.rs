@@ -9,13 +9,14 @@
 //! public listener serves that half; answers come from memory and are signed.
 //!
 //! `record` is a license as stored, `book` all of them and the rules, `device` the rules for devices, `key_form` the form of
-//! a key, `ledger` the way to the disk, `writer` the one writer, `signer` the key pair, `programs` what programs ask, `api`
+//! a key, `key_secret` which one a license gets, `ledger` the way to the disk, `writer` the one writer, `signer` the key pair, `programs` what programs ask, `api`
 //! the HTTP for Keyward's own client, `listen` its port.
 
 mod api;
 mod book;
 mod device;
 mod key_form;
+mod key_secret;
 mod ledger;
 mod listen;
 mod programs;
@@ -35,7 +36,7 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SteadyClock};
 use crate::domain::time::Span;
 use crate::secret::Secret;
 
@@ -104,7 +105,7 @@ impl Embedded {
     /// When the store cannot be read or written.
     pub async fn start(
         mut ledger: impl Ledger,
-        clock: Clock,
+        clock: SteadyClock,
         settings: Settings,
     ) -> Result<Self, ServeError> {
         let Settings {
@@ -117,7 +118,8 @@ impl Embedded {
             Ok::<_, LedgerError>((ledger, signer))
         });
         let (ledger, signer) = keyed.await??;
-        let (writer, written) = writer::start(ledger, clock.clone(), key_prefix).await?;
+        let (writer, written) =
+            writer::start(ledger, clock.clone(), (signer.key_secret(), key_prefix)).await?;
         let programs = Programs::new(writer, signer, clock, session);
         Ok(Self { programs, written })
     }
@@ -168,6 +170,7 @@ pub async fn serve(
     clock: Clock,
     stop: CancellationToken,
 ) -> Result<(), ServeError> {
+    let clock = SteadyClock::new(clock);
     let embedded = Embedded::start(ledger, clock, Settings::default()).await?;
     embedded.serve(listener, token, stop).await
 }

@@ -10,7 +10,7 @@ use super::device::{DeviceChange, DeviceStanding, device_count, offline_until, s
 use super::record::Record;
 use super::signer::{PublicKey, Purpose, Signed, Signer};
 use super::writer::LedgerWriter;
-use crate::clock::Clock;
+use crate::clock::SteadyClock;
 use crate::domain::id::LicenseKey;
 use crate::domain::time::{Span, Timestamp};
 
@@ -141,7 +141,7 @@ impl KnownLicense {
 pub struct Programs {
     writer: LedgerWriter,
     signer: Arc<Signer>,
-    clock: Clock,
+    clock: SteadyClock,
     session: Span,
 }
 
@@ -152,7 +152,12 @@ impl std::fmt::Debug for Programs {
 }
 
 impl Programs {
-    pub(super) fn new(writer: LedgerWriter, signer: Signer, clock: Clock, session: Span) -> Self {
+    pub(super) fn new(
+        writer: LedgerWriter,
+        signer: Signer,
+        clock: SteadyClock,
+        session: Span,
+    ) -> Self {
         Self {
             writer,
             signer: Arc::new(signer),

@@ -6,6 +6,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::key_secret::KeySecret;
 use super::ledger::{Ledger, LedgerError};
 
 /// Where the private half of a pair is stored, with the pair's number behind it.
@@ -57,6 +58,8 @@ pub struct PublicKey {
 pub(super) struct Signer {
     pair: Ed25519KeyPair,
     key_id: String,
+    /// What new license keys come from: as long as this pair signs, they are the same in every copy of the store.
+    keys: KeySecret,
     /// A public half that is listed too: the next one, or the last.
     second: Option<PublicKey>,
 }
@@ -91,6 +94,9 @@ impl Signer {
     }
 
     fn from_seed(seed: &[u8]) -> Result<Self, LedgerError> {
+        let seed: &[u8; SEED_LEN] = seed
+            .try_into()
+            .map_err(|_| broken("the stored signing key is none"))?;
         // The public half is computed from the private one: only its length can be wrong.
         let pair = Ed25519KeyPair::from_seed_unchecked(seed)
             .map_err(|_| broken("the stored signing key is none"))?;
@@ -98,6 +104,7 @@ impl Signer {
         Ok(Self {
             pair,
             key_id,
+            keys: KeySecret::of(seed),
             second: None,
         })
     }
@@ -114,6 +121,11 @@ impl Signer {
         std::iter::once(self.public())
             .chain(self.second.clone())
             .collect()
+    }
+
+    /// What new license keys come from.
+    pub(super) fn key_secret(&self) -> KeySecret {
+        self.keys.clone()
     }
 
     /// Signs a payload.

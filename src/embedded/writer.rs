@@ -11,9 +11,10 @@ use super::ServeError;
 use super::book::{Book, No, Order, changed, made_anew};
 use super::device::device_changed;
 use super::key_form::key_from;
+use super::key_secret::KeySecret;
 use super::ledger::{Ledger, LedgerError};
 use super::record::{Record, SplitHead, Status};
-use crate::clock::Clock;
+use crate::clock::SteadyClock;
 use crate::domain::id::LicenseKey;
 
 /// How many orders may wait; past it, whoever orders waits to be heard.
@@ -82,8 +83,8 @@ pub(super) fn each_license(
 /// Reads the ledger and starts the writer. It ends, once the last [`LedgerWriter`] is dropped, with the ledger's last word.
 pub(super) async fn start(
     mut ledger: impl Ledger,
-    clock: Clock,
-    key_prefix: Option<String>,
+    clock: SteadyClock,
+    (secret, key_prefix): (KeySecret, Option<String>),
 ) -> Result<(LedgerWriter, JoinHandle<Result<(), LedgerError>>), ServeError> {
     let loaded: Result<_, JoinError> = spawn_blocking(move || {
         let mut book = Book::default();
@@ -96,7 +97,11 @@ pub(super) async fn start(
     let (orders, queue) = mpsc::channel(QUEUE_MAX);
     let writing = spawn_blocking({
         let book = Arc::clone(&book);
-        let rules = WriterRules { clock, key_prefix };
+        let rules = WriterRules {
+            clock,
+            secret,
+            key_prefix,
+        };
         move || write(ledger, &book, queue, &rules)
     });
     Ok((LedgerWriter { orders, book }, writing))
@@ -104,7 +109,9 @@ pub(super) async fn start(
 
 /// What the writer needs beside the orders.
 struct WriterRules {
-    clock: Clock,
+    clock: SteadyClock,
+    /// What new keys come from.
+    secret: KeySecret,
     /// What new keys begin with.
     key_prefix: Option<String>,
 }
@@ -230,7 +237,7 @@ impl Batch<'_> {
                 let mut made = Vec::new();
                 for _ in 0..quantity {
                     self.last_seq += 1;
-                    let new_key = || self.new_key(rules.key_prefix.as_deref());
+                    let new_key = || self.new_key(rules, &app_id, label.as_deref());
                     let record = Arc::new(Record {
                         seq: self.last_seq,
                         key: key.clone().unwrap_or_else(new_key),
@@ -251,13 +258,17 @@ impl Batch<'_> {
         }
     }
 
-    fn new_key(&self, prefix: Option<&str>) -> LicenseKey {
-        loop {
-            let key = key_from(prefix, rand::random());
-            if self.get(&key).is_none() {
-                return key;
-            }
-        }
+    /// A key that nobody has. By its label it is the same in every copy of the store that does not have the license.
+    fn new_key(&self, rules: &WriterRules, app: &str, label: Option<&str>) -> LicenseKey {
+        let prefix = rules.key_prefix.as_deref();
+        let made = (0..).map(|nth| match label {
+            Some(label) => rules.secret.key(prefix, (app, label), nth),
+            None => key_from(prefix, rand::random()),
+        });
+        let mut free = made.filter(|key| self.get(key).is_none());
+        // So many keys are in no book.
+        free.next()
+            .unwrap_or_else(|| key_from(prefix, rand::random()))
     }
 }
 

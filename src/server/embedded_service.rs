@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::SteadyClock;
 use crate::config::{Config, ProgramSettings, Service};
 use crate::effects::services::EmbeddedAt;
 use crate::store::sled::{Reader, Writer};
@@ -30,7 +30,7 @@ impl EmbeddedRunning {
     pub(super) async fn start(
         config: &Config,
         (writer, reader): (Writer, Reader),
-        clock: &Clock,
+        clock: SteadyClock,
     ) -> std::io::Result<Self> {
         let (listen, programs) = match &config.licenses.service {
             Service::Embedded { listen, programs } => (*listen, programs.clone()),
@@ -50,7 +50,7 @@ impl EmbeddedRunning {
             signing_keys: (programs.signing_key, programs.second_signing_key),
         };
         let ledger = embedded::StoreLedger::new(reader, writer);
-        let started = embedded::Embedded::start(ledger, clock.clone(), settings).await;
+        let started = embedded::Embedded::start(ledger, clock, settings).await;
         let started = started.map_err(std::io::Error::other)?;
         let stop = CancellationToken::new();
         let programs = started.programs();

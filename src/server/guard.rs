@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::StartError;
 use super::backfills::Backfills;
-use crate::clock::{Passed, pause};
+use crate::clock::{Passed, SteadyClock, pause};
 use crate::domain::action::{Action, ActionOutcome};
 use crate::domain::adoption::Gap;
 use crate::domain::decide::WAIT_MAX;
@@ -83,6 +83,7 @@ pub(super) async fn run(
     handle: Handle,
     heartbeat: Option<Timestamp>,
     (catch_up, backfills): (Span, Arc<Backfills>),
+    steady: SteadyClock,
     stop: CancellationToken,
 ) {
     let mut doubt = away(&handle, heartbeat).map(|cause| hold(&handle, cause, catch_up));
@@ -103,6 +104,7 @@ pub(super) async fn run(
         let over = doubt.as_ref().is_some_and(told_of_all) && handle.clock_agrees();
         if over && handle.release_stops() {
             doubt = None;
+            steady.trust();
             tracing::info!("time is trusted again: stops that were held go ahead");
             release(&handle).await;
         }

@@ -4,8 +4,17 @@ use std::sync::mpsc as std_mpsc;
 
 use super::super::ledger::MemoryLedger;
 use super::*;
+use crate::clock::Clock;
 use crate::domain::plan::Devices;
 use crate::domain::time::Timestamp;
+
+fn clock() -> SteadyClock {
+    SteadyClock::new(Clock::virtual_at(Timestamp::from_s(0)))
+}
+
+fn keys() -> (KeySecret, Option<String>) {
+    (KeySecret::of(&[7; 32]), None)
+}
 
 /// Says when a write begins, and writes when told whether it goes well.
 struct Gated {
@@ -58,8 +67,8 @@ impl Ledger for Strict {
 
 #[tokio::test]
 async fn a_license_with_hundreds_of_devices_is_there_after_a_restart() {
-    let (disk, clock) = (Strict::default(), Clock::virtual_at(Timestamp::from_s(0)));
-    let (writer, _) = start(disk.clone(), clock.clone(), None).await.unwrap();
+    let (disk, clock) = (Strict::default(), clock());
+    let (writer, _) = start(disk.clone(), clock.clone(), keys()).await.unwrap();
     let many = Order::Create {
         app_id: "app".into(),
         quantity: 1,
@@ -77,7 +86,7 @@ async fn a_license_with_hundreds_of_devices_is_there_after_a_restart() {
         };
         writer.order(order).await.unwrap();
     }
-    let (again, _) = start(disk, clock, None).await.unwrap();
+    let (again, _) = start(disk, clock, keys()).await.unwrap();
     let (before, after) = (
         writer.book().get(&key).cloned(),
         again.book().get(&key).cloned(),
@@ -102,8 +111,10 @@ fn create() -> Order {
 async fn what_is_ordered_while_the_disk_is_busy_shares_the_next_write() {
     let (began, mut begun) = mpsc::unbounded_channel();
     let (go, gate) = std_mpsc::channel();
-    let clock = Clock::virtual_at(Timestamp::from_s(0));
-    let (writer, ended) = start(Gated { began, go: gate }, clock, None).await.unwrap();
+    let clock = clock();
+    let (writer, ended) = start(Gated { began, go: gate }, clock, keys())
+        .await
+        .unwrap();
     let order = || {
         tokio::spawn({
             let writer = writer.clone();
@@ -145,16 +156,15 @@ async fn what_is_ordered_while_the_disk_is_busy_shares_the_next_write() {
 #[tokio::test]
 async fn orders_of_one_batch_see_each_other() {
     let ledger = MemoryLedger::default();
-    let (writer, _) = start(ledger, Clock::virtual_at(Timestamp::from_s(0)), None)
-        .await
-        .unwrap();
+    let (writer, _) = start(ledger, clock(), keys()).await.unwrap();
     let mut batch = Batch {
         book: &writer.book,
         last_seq: 0,
         fresh: HashMap::new(),
     };
     let rules = WriterRules {
-        clock: Clock::virtual_at(Timestamp::from_s(0)),
+        clock: clock(),
+        secret: keys().0,
         key_prefix: Some("ACME".into()),
     };
     let key = batch.carry_out(create(), &rules).unwrap()[0].key.clone();
@@ -169,4 +179,32 @@ async fn orders_of_one_batch_see_each_other() {
     );
     assert_eq!(batch.carry_out(create(), &rules).unwrap()[0].seq, 2);
     assert_eq!(batch.fresh.len(), 2);
+}
+
+/// A copy of the ledger that does not know a license makes it again with the same key, whatever else it made before.
+#[tokio::test]
+async fn a_license_that_is_made_again_in_an_earlier_copy_has_its_key() {
+    let labelled = |label: &str| Order::Create {
+        app_id: "app".into(),
+        quantity: 1,
+        expires_at: None,
+        devices: Devices::Count(1),
+        label: Some(label.into()),
+        key: None,
+    };
+    let (disk, copy) = (Strict::default(), Strict::default());
+    let (first, _) = start(disk, clock(), keys()).await.unwrap();
+    let (second, _) = start(copy, clock(), keys()).await.unwrap();
+    let mut made = Vec::new();
+    for label in ["a", "b", "a"] {
+        made.push(first.order(labelled(label)).await.unwrap()[0].key.clone());
+    }
+    assert!(made[0] != made[1] && made[0] != made[2] && made[1] != made[2]);
+    for (label, key) in [("b", &made[1]), ("a", &made[0]), ("a", &made[2])] {
+        let again = second.order(labelled(label)).await.unwrap();
+        assert_eq!(again[0].key, *key);
+    }
+    let unnamed = [&first, &second].map(|writer| writer.order(create()));
+    let [one, other] = unnamed;
+    assert_ne!(one.await.unwrap()[0].key, other.await.unwrap()[0].key);
 }

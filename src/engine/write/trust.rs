@@ -6,12 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
-use crate::clock::{Clock, JumpWatch};
+use crate::clock::{Clock, JUMP_MAX, JumpWatch};
 use crate::domain::hold::{Distrust, DistrustCause};
 use crate::domain::time::{CLOCKS_AGREE, Span, Timestamp};
-
-/// A wall clock that moved by more against the monotonic one is not trusted.
-const JUMP_MAX: Span = Span::from_minutes(2);
 
 /// What is known of our clock.
 pub(super) struct Trust {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use keyward::clock::Clock;
+use keyward::clock::{Clock, SteadyClock};
 use keyward::config::{Config, Network};
 use keyward::domain::id::{AppId, LicenseKey};
 use keyward::domain::plan::Devices;
@@ -48,9 +48,10 @@ impl Service {
     async fn with(ledger: impl Ledger, config: Config) -> Self {
         let clock = Clock::virtual_at(Timestamp::from_s(1_767_600_000));
         let stop = CancellationToken::new();
-        let embedded = Embedded::start(ledger, clock.clone(), Settings::default())
-            .await
-            .unwrap();
+        let embedded =
+            Embedded::start(ledger, SteadyClock::new(clock.clone()), Settings::default())
+                .await
+                .unwrap();
         let programs = embedded.programs();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/v1/", listener.local_addr().unwrap());
