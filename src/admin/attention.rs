@@ -64,6 +64,7 @@ const fn machine_of(concern: &Concern) -> Option<&MachineId> {
         | Concern::Restored { .. }
         | Concern::HeldBack { .. }
         | Concern::StoreFull { .. }
+        | Concern::ClockJumped(_)
         | Concern::ServiceGone { .. } => None,
     }
 }
@@ -76,7 +77,7 @@ pub(super) fn list(context: &Context, of_server: Vec<Attention>) -> Result<Respo
     let (reader, revisions) = (context.handle.reader(), &rules.revisions);
     let of_purchases = attention::all(reader, revisions, now, |m| held.add(m, &rules))?;
     let mut all = of_server;
-    all.extend(attention::restored(&orders));
+    all.extend(attention::restored(reader, &orders, &rules)?);
     all.extend(attention::held_back(&orders, &rules, Some(&held)));
     all.extend(attention::audited(context.handle.reader())?);
     all.extend(attention::unread(context.handle.reader())?);

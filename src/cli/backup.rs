@@ -10,6 +10,7 @@ use super::store::embedded_before;
 use crate::admin::{Failure, Request, socket};
 use crate::clock::Clock;
 use crate::config::{ByteSize, Config, Env};
+use crate::domain::attention::unknown_keys;
 use crate::domain::words::counted;
 use crate::engine::backup::Backups;
 use crate::engine::backup::restore::{self, RestoreError};
@@ -126,6 +127,9 @@ pub(super) fn restore(config_path: &Path, args: &RestoreArgs) -> Result<(), Fail
         report::warning(&format!(
             "the backup holds no licenses, and the config names the embedded license service: {end}"
         ));
+    }
+    if server::uses_embedded(&config) && done.licenses {
+        report::warning(&unknown_keys(done.taken, now));
     }
     report::say("what happened since is not in it: docs/operating.md says how it comes back");
     report::say(

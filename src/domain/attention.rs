@@ -14,12 +14,13 @@ pub use cause::AttentionCause;
 pub use machine::of_machine;
 pub use trouble::{BackupTrouble, EndpointTrouble, HeldBack, ServiceTrouble, Shortage};
 pub use unreadable::{UnreadableEvent, UnreadableEvents};
+pub use words::unknown_keys;
 
 use super::adoption::{Differences, Meant};
 use super::awaited::Awaiting;
 use super::fact::Priced;
 use super::finding::Finding;
-use super::hold::{Flaw, Hold};
+use super::hold::{Distrust, Flaw, Hold};
 use super::id::{EventId, MachineId, Scope, SourceName};
 use super::missed::MissedType;
 use super::notice::NoticeKind;
@@ -137,6 +138,8 @@ pub enum Concern {
     Restored {
         /// From what, in words.
         why: String,
+        /// From the backup to the restore, where the embedded service's licenses of that time are not in the copy.
+        unknown_keys: Option<(Timestamp, Timestamp)>,
     },
     /// An order for the shop holds work back until a person ends it: what waits behind it are customers who paid.
     HeldBack {
@@ -152,6 +155,8 @@ pub enum Concern {
         /// How little there is, in words.
         why: String,
     },
+    /// The clock was set, and nobody has confirmed it since.
+    ClockJumped(Distrust),
     /// A service does not do its work.
     ServiceGone {
         /// What the operator calls it.
@@ -234,6 +239,7 @@ impl Attention {
             | Concern::Restored { .. }
             | Concern::HeldBack { .. }
             | Concern::StoreFull { .. }
+            | Concern::ClockJumped(_)
             | Concern::ServiceGone { .. } => Ok(()),
         };
         // FNV-1a.
@@ -268,6 +274,7 @@ impl Concern {
             | Self::Restored { .. }
             | Self::HeldBack { .. }
             | Self::StoreFull { .. }
+            | Self::ClockJumped(_)
             | Self::ServiceGone { .. } => false,
         }
     }
@@ -284,6 +291,7 @@ impl Concern {
             | Self::SourceSilent { .. }
             | Self::OtherHandler { .. }
             | Self::Restored { .. }
+            | Self::ClockJumped(_)
             | Self::Endpoint { .. } => true,
             Self::RefusedAction(action) => action.creates || action.lacks_access,
             Self::HeldAction { hold, .. } => match hold {
@@ -339,6 +347,7 @@ impl Concern {
             Self::Restored { .. } => AttentionCause::Restored,
             Self::HeldBack { .. } => AttentionCause::HeldBack,
             Self::StoreFull { .. } => AttentionCause::Full,
+            Self::ClockJumped(_) => AttentionCause::Clock,
             Self::ServiceGone { .. } => AttentionCause::Service,
         }
     }
@@ -365,6 +374,7 @@ impl Concern {
             | Self::Endpoint { source, .. } => source.to_string(),
             Self::Backup(_) => "backup".to_owned(),
             Self::Restored { .. } | Self::StoreFull { .. } => "store".to_owned(),
+            Self::ClockJumped(_) => "clock".to_owned(),
             Self::HeldBack { what, .. } => match what {
                 HeldBack::Service(service) => service.clone(),
                 HeldBack::Plan(plan) => format!("plan {plan}"),

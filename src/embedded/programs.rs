@@ -1,5 +1,7 @@
 //! What a program that was sold asks of the service, from memory; only a device's place and a file are written first.
 
+mod payload;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use super::writer::LedgerWriter;
 use crate::clock::SteadyClock;
 use crate::domain::id::LicenseKey;
 use crate::domain::time::{Span, Timestamp};
+use payload::{AnswerPayload, DevicesPayload, OfflinePayload};
 
 /// The version of every payload.
 const VERSION: u32 = 1;
@@ -363,42 +366,4 @@ impl Programs {
 /// The last characters of a key: enough for support, too little for anybody who finds the file.
 fn key_end(key: &LicenseKey) -> String {
     format!("{key:?}")
-}
-
-#[derive(Serialize)]
-struct AnswerPayload<'a> {
-    v: u32,
-    call: ProgramCall,
-    nonce: &'a str,
-    at: i64,
-    rely_until: i64,
-    key: &'a str,
-    app: &'a str,
-    device: &'a str,
-    live: bool,
-    reason: Option<&'static str>,
-    expires_at: Option<i64>,
-    plan: Option<&'a str>,
-    variables: &'a BTreeMap<String, String>,
-    devices: DevicesPayload,
-}
-
-#[derive(Serialize)]
-struct DevicesPayload {
-    used: u32,
-    max: Option<u32>,
-}
-
-#[derive(Serialize)]
-struct OfflinePayload<'a> {
-    v: u32,
-    nonce: &'a str,
-    at: i64,
-    until: i64,
-    app: &'a str,
-    device: &'a str,
-    key_end: String,
-    expires_at: Option<i64>,
-    plan: Option<&'a str>,
-    variables: &'a BTreeMap<String, String>,
 }

@@ -151,17 +151,22 @@ async fn run(parts: AlertParts, stop: CancellationToken) {
 impl Alerts {
     async fn tick(&mut self) {
         let now = self.parts.handle.clock().now();
-        let audited = attention::audited(self.parts.handle.reader());
-        let audited = match self.scan(now).and(audited) {
-            Ok(audited) => audited,
+        let (orders, rules) = (self.parts.handle.standing(), self.parts.handle.rules());
+        let of_store = || {
+            let reader = self.parts.handle.reader();
+            let restored = attention::restored(reader, &orders, &rules)?;
+            Ok((restored, attention::audited(reader)?))
+        };
+        let of_store = of_store();
+        let (restored, audited) = match self.scan(now).and(of_store) {
+            Ok(of_store) => of_store,
             Err(error) => {
                 tracing::debug!(%error, "what waits for a person cannot be read");
                 return;
             }
         };
         let mut waiting = (self.parts.attention)();
-        let (orders, rules) = (self.parts.handle.standing(), self.parts.handle.rules());
-        waiting.extend(attention::restored(&orders));
+        waiting.extend(restored);
         waiting.extend(attention::held_back(&orders, &rules, self.held.as_ref()));
         waiting.extend(audited);
         waiting.extend(self.found.values().flatten().cloned());

@@ -12,6 +12,8 @@ use super::quiet::Silences;
 use super::watch;
 use crate::config::Config;
 use crate::domain::attention::{Attention, Concern, Shortage};
+use crate::domain::hold::{Distrust, DistrustCause};
+use crate::domain::time::Span;
 use crate::effects::dispatcher::Pulse;
 use crate::effects::health::ServerAttention;
 use crate::effects::services::Services;
@@ -62,6 +64,15 @@ fn store_full(full: &Full) -> Attention {
     }
 }
 
+/// A clock that was set and that nobody has confirmed. After an outage it is only to be heard of payments first.
+fn clock_jumped(doubt: Option<Distrust>, catch_up: Span) -> Option<Attention> {
+    let doubt = doubt.filter(|d| matches!(d.cause, DistrustCause::Jumped(_)))?;
+    Some(Attention {
+        since: doubt.until - catch_up,
+        concern: Concern::ClockJumped(doubt),
+    })
+}
+
 impl Parts {
     /// The backups that are made by schedule.
     pub(super) fn by_schedule(&self) -> Option<(Arc<Backups>, Schedule)> {
@@ -86,9 +97,11 @@ impl Parts {
             let every = config.backup.as_ref().map(|b| b.every);
             // Not the handle: who holds it keeps the engine's door open.
             let (standing, full) = (handle.standing_orders(), handle.fullness());
+            let (distrust, catch_up) = (handle.distrust(), config.time.catch_up);
             Arc::new(move || {
                 let now = clock.now();
                 let mut all: Vec<_> = full.load().as_deref().map(store_full).into_iter().collect();
+                all.extend(clock_jumped(distrust(), catch_up));
                 all.extend(services.attention(now));
                 all.extend(super::other_handler::attention(&standing.load()));
                 all.extend(endpoints.attention());

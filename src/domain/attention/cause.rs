@@ -64,6 +64,9 @@ pub enum AttentionCause {
     /// Events do not arrive by themselves.
     #[n(22)]
     MissedDeliveries,
+    /// The clock was set, and nobody has confirmed it.
+    #[n(23)]
+    Clock,
 }
 
 impl AttentionCause {
@@ -94,6 +97,7 @@ impl AttentionCause {
             Self::Full => "full",
             Self::UnreadableEvents => "unreadable_events",
             Self::MissedDeliveries => "missed_deliveries",
+            Self::Clock => "clock",
         }
     }
 
@@ -124,6 +128,7 @@ impl AttentionCause {
             Self::Full => "no room: nothing is taken",
             Self::UnreadableEvents => "events that cannot be read",
             Self::MissedDeliveries => "events do not arrive by themselves",
+            Self::Clock => "the clock jumped",
         }
     }
 
@@ -154,6 +159,7 @@ impl AttentionCause {
             Self::Full => "there is room again",
             Self::UnreadableEvents => "no event is left that cannot be read",
             Self::MissedDeliveries => "events arrive by themselves again",
+            Self::Clock => "the clock is trusted again",
         }
     }
 }

@@ -1,9 +1,14 @@
 //! What can be wrong with the server itself and with what it works with.
 
+use std::fmt;
+
 use minicbor::{Decode, Encode};
 
 use crate::domain::id::PlanName;
 use crate::domain::time::Timestamp;
+use crate::domain::words::{Sentence, counted, sentences};
+
+sentences!(ServiceTrouble, BackupTrouble);
 
 /// How a service fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -67,4 +72,30 @@ pub enum EndpointTrouble {
     Disabled,
     /// It was there, and no endpoint posts to its address any more.
     Gone,
+}
+
+impl Sentence for ServiceTrouble {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Down => "does not answer; it is tried again by itself",
+            Self::Refusing => "refuses us",
+            Self::NoCredits => "has no credits left for new licenses",
+        })
+    }
+}
+
+impl Sentence for BackupTrouble {
+    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("no backup was ever made, though `[backup]` orders one"),
+            Self::Old { newest } => write!(f, "the newest proven backup is of {newest}"),
+            Self::Failed { why } => write!(f, "the last backup failed: {why}"),
+            Self::Lost { folder, files } => write!(
+                f,
+                "{} in {folder} {} gone: is its disk mounted? New ones are made there all the same",
+                counted(*files, "backup", "backups"),
+                if *files == 1 { "is" } else { "are" }
+            ),
+        }
+    }
 }

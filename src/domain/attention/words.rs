@@ -3,10 +3,7 @@
 use std::fmt;
 
 use super::sold::{config_lines, named};
-use super::{
-    ActionAttention, BackupTrouble, Concern, EndpointTrouble, HeldBack, ServiceTrouble,
-    UnreadableEvents,
-};
+use super::{ActionAttention, BackupTrouble, Concern, EndpointTrouble, HeldBack, UnreadableEvents};
 use crate::domain::fact::Priced;
 use crate::domain::finding::Finding;
 use crate::domain::hold::Hold;
@@ -14,9 +11,10 @@ use crate::domain::id::MachineId;
 use crate::domain::missed::MissedType;
 use crate::domain::notice::NoticeKind;
 use crate::domain::silence::Silence;
+use crate::domain::time::Timestamp;
 use crate::domain::words::{Sentence, counted, sentences};
 
-sentences!(Concern, ServiceTrouble, BackupTrouble);
+sentences!(Concern);
 
 impl ActionAttention {
     /// The command that settles a refused one.
@@ -86,6 +84,7 @@ impl Concern {
             Self::Restored { .. } => "keyward go-live --reason …".to_owned(),
             Self::HeldBack { what, .. } => what.ended_by(),
             Self::StoreFull { .. } => "df -h".to_owned(),
+            Self::ClockJumped(_) => "timedatectl".to_owned(),
             Self::ServiceGone { service, .. } => format!("keyward retry --service {service}"),
         }
     }
@@ -96,6 +95,10 @@ impl Concern {
     #[must_use]
     pub fn details(&self) -> Vec<String> {
         match self {
+            Self::Restored {
+                unknown_keys: Some((from, to)),
+                ..
+            } => vec![unknown_keys(*from, *to)],
             Self::AuditDiffers { source, found } => {
                 let mut lines: Vec<String> = found.first.iter().map(ToString::to_string).collect();
                 let more = found.more();
@@ -124,12 +127,25 @@ impl Concern {
             | Self::Endpoint { .. }
             | Self::OtherHandler { .. }
             | Self::Backup(_)
-            | Self::Restored { .. }
+            | Self::Restored {
+                unknown_keys: None, ..
+            }
             | Self::HeldBack { .. }
             | Self::StoreFull { .. }
+            | Self::ClockJumped(_)
             | Self::ServiceGone { .. } => Vec::new(),
         }
     }
+}
+
+/// What a copy of the embedded service's store does not know, and what brings it back.
+#[must_use]
+pub fn unknown_keys(from: Timestamp, to: Timestamp) -> String {
+    format!(
+        "licenses that the embedded service made between {from} and {to} are not in this copy, and neither are devices that were \
+         activated then: a program hears `unknown_key` until its sale is told again (`keyward backfill`, with an API key). Its key \
+         is the same then"
+    )
 }
 
 /// Where it is enough that somebody has looked.
@@ -357,7 +373,7 @@ impl Sentence for Concern {
                 "old handler seen: {seen}. No key is made here until you have stopped it and say so"
             ),
             Self::Backup(trouble) => write!(f, "{trouble}"),
-            Self::Restored { why } => write!(
+            Self::Restored { why, .. } => write!(
                 f,
                 "{why}: the store only observes, everything is decided and nothing is sent until it goes live"
             ),
@@ -366,35 +382,14 @@ impl Sentence for Concern {
                 f,
                 "nothing is taken, deliveries are answered 503, until there is room: {why}"
             ),
+            Self::ClockJumped(doubt) => write!(
+                f,
+                "{doubt}, whatever would take a license by it waits, and licenses at the embedded service end by the time that \
+                 it was: check this machine's clock, and NTP"
+            ),
             Self::ServiceGone { trouble, why, .. } => {
                 write!(f, "{} {trouble}: {why}", self.about())
             }
-        }
-    }
-}
-
-impl Sentence for ServiceTrouble {
-    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Down => "does not answer; it is tried again by itself",
-            Self::Refusing => "refuses us",
-            Self::NoCredits => "has no credits left for new licenses",
-        })
-    }
-}
-
-impl Sentence for BackupTrouble {
-    fn say(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Never => f.write_str("no backup was ever made, though `[backup]` orders one"),
-            Self::Old { newest } => write!(f, "the newest proven backup is of {newest}"),
-            Self::Failed { why } => write!(f, "the last backup failed: {why}"),
-            Self::Lost { folder, files } => write!(
-                f,
-                "{} in {folder} {} gone: is its disk mounted? New ones are made there all the same",
-                counted(*files, "backup", "backups"),
-                if *files == 1 { "is" } else { "are" }
-            ),
         }
     }
 }

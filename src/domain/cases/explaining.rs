@@ -5,11 +5,8 @@ use super::*;
 use crate::domain::adoption::ADOPTED_PREFIX;
 use crate::domain::context::Situation;
 use crate::domain::explain::{At, Tense, explain, paragraph, present, unplanned};
-use crate::domain::notice::{Notice, NoticeKind, Part};
 use crate::domain::outlook::{outlook, outlook_after};
 use crate::domain::standing::Standing;
-use crate::domain::status::PurchaseStatus;
-use crate::domain::summary::customer_status;
 
 const KNOWS: &str = "We have been told and are looking into it.";
 const PAUSED: &str =
@@ -17,7 +14,7 @@ const PAUSED: &str =
 
 impl Case {
     /// What the customer is told now.
-    fn said(&self) -> String {
+    pub(super) fn said(&self) -> String {
         let (now, rules) = (self.now, self.rules());
         let explained = explain(&self.machine, &rules, now, now, 16);
         let tense = Tense::Present;
@@ -46,7 +43,7 @@ impl Case {
     }
 
     /// Nothing goes to the license service any more.
-    fn paused(&mut self, at: f64) -> &mut Self {
+    pub(super) fn paused(&mut self, at: f64) -> &mut Self {
         let service = "simulated".to_owned();
         self.order(at, Standing::Pause { service })
     }
@@ -58,14 +55,14 @@ impl Case {
         self
     }
 
-    fn refused(&mut self) -> &mut Self {
+    pub(super) fn refused(&mut self) -> &mut Self {
         let action = self.machine.actions.last_mut().unwrap();
         (action.outcome, action.held) = (ActionOutcome::Refused, None);
         self
     }
 }
 
-fn bought() -> Case {
+pub(super) fn bought() -> Case {
     let mut case = Case::purchase(|_| {});
     case.told(
         0.0,
@@ -75,7 +72,7 @@ fn bought() -> Case {
     case
 }
 
-fn subscribed() -> Case {
+pub(super) fn subscribed() -> Case {
     let mut case = Case::subscription(|_| {});
     case.paid(0.0, "in_1", 0.0, 30.0);
     case
@@ -365,110 +362,4 @@ fn a_license_that_is_still_looked_for_has_not_ended() {
     // The same before anybody has looked: one that works may be there.
     case.waits()
         .says("We are still looking up your license key. The payment was refunded.");
-}
-
-/// Why a license should stop, as something that happens on day 5 or on the days after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Refunded,
-    Disputed,
-    DisputeLost,
-    Revoked,
-    Lapsed,
-}
-
-/// What becomes of the stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Done,
-    Held,
-    Refused,
-    Dropped,
-}
-
-fn stopped(stop: Stop, fate: Fate) -> Case {
-    let mut case = match stop {
-        Stop::Lapsed => subscribed(),
-        Stop::Refunded | Stop::Disputed | Stop::DisputeLost | Stop::Revoked => bought(),
-    };
-    if fate != Fate::Done {
-        case.paused(4.0);
-    }
-    match stop {
-        Stop::Refunded => {
-            case.told(5.0, "charge.refunded", charge(100));
-        }
-        Stop::Disputed | Stop::DisputeLost => {
-            let status = if stop == Stop::Disputed {
-                DisputeStatus::Open
-            } else {
-                DisputeStatus::Lost
-            };
-            let told = dispute("dp_1", "cs_1", status);
-            case.told(5.0, "charge.dispute.created", told);
-        }
-        Stop::Revoked => {
-            case.decide(5.0, Verb::Revoke);
-        }
-        Stop::Lapsed => {
-            case.failed(30.0, "in_2", 30.0, 60.0);
-        }
-    }
-    // A grace is over by then, by the license's own end where nothing keeps it from that.
-    case.on(if stop == Stop::Lapsed { 50.0 } else { 6.0 });
-    match fate {
-        Fate::Done | Fate::Held => {}
-        Fate::Refused => {
-            case.refused();
-        }
-        Fate::Dropped => {
-            let now = (case.now - day(0.0)).ms();
-            #[expect(clippy::cast_precision_loss, reason = "days of a test are small")]
-            case.dropped(now as f64 / 86_400_000.0);
-        }
-    }
-    case
-}
-
-/// The page after the purchase and the portal speak by the customer's status; `why --for-customer` and the mails by what is
-/// there. What each of them says of a license's working is the same, and so.
-#[test]
-fn page_portal_paragraph_and_mails_agree_on_whether_a_license_works() {
-    let stops = [
-        Stop::Refunded,
-        Stop::Disputed,
-        Stop::DisputeLost,
-        Stop::Revoked,
-        Stop::Lapsed,
-    ];
-    for stop in stops {
-        for fate in [Fate::Done, Fate::Held, Fate::Refused, Fate::Dropped] {
-            let mut case = stopped(stop, fate);
-            let day_after = case.now + Span::from_hours(30);
-            #[expect(clippy::cast_precision_loss, reason = "days of a test are small")]
-            case.on((day_after - day(0.0)).ms() as f64 / 86_400_000.0);
-            let (now, rules) = (case.now, case.rules());
-            let works = case.machine.grants[0].live_at(now);
-            let folded = case.machine.folded(&rules, now);
-            let due = explain(&case.machine, &rules, now, now, 16).due;
-            let status = customer_status(&case.machine, &folded, &due, now);
-            let said = case.said();
-            let of = format!("{stop:?}, {fate:?}: {status}, `{said}`");
-            let shown = matches!(status, PurchaseStatus::Live | PurchaseStatus::Grace);
-            assert_eq!(shown, works, "{of}");
-            assert_eq!(shown && status.shows_keys(), works, "{of}");
-            let written = said.contains(" works until") || said.contains(" works, ");
-            assert_eq!(written || said.contains(" still works"), works, "{of}");
-            let ends = [
-                NoticeKind::Refunded,
-                NoticeKind::Disputed,
-                NoticeKind::Suspended,
-                NoticeKind::Ended,
-            ];
-            let mut sent = case.machine.notices.iter();
-            let told = |n: &Notice| ends.contains(&n.kind) && n.status == NoticeStatus::Sent;
-            let says_end = sent.any(|n| told(n) && n.part != Part::Kept);
-            assert!(!(says_end && works), "{of}");
-        }
-    }
 }

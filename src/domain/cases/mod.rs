@@ -1,6 +1,7 @@
 //! Cases for the rules, one line a step: what is told on which day, and what must hold then. The machine is settled as the
 //! engine does it, against a license service that does at once what it is asked.
 
+mod agreeing;
 mod asserting;
 mod between;
 mod buying;

@@ -12,6 +12,7 @@ use crate::domain::holding::plan_of;
 use crate::domain::id::SourceName;
 use crate::domain::machine::Machine;
 use crate::domain::revision::Revisions;
+use crate::domain::service_move::ServiceKind;
 use crate::domain::standing::{Author, Standing, StandingOrder, StandingOrders};
 use crate::domain::time::Timestamp;
 use crate::engine::input::Rules;
@@ -109,15 +110,29 @@ pub fn all(
 }
 
 /// A store that was restored and only observes since.
-#[must_use]
-pub fn restored(orders: &StandingOrders) -> Option<Attention> {
-    let order = orders.observes(None).filter(|o| o.by == Author::Restore)?;
-    Some(Attention {
+///
+/// # Errors
+/// The store's.
+pub fn restored(
+    reader: &dyn Read,
+    orders: &StandingOrders,
+    rules: &Rules,
+) -> Result<Option<Attention>, RecordError> {
+    let order = orders.observes(None).filter(|o| o.by == Author::Restore);
+    let Some(order) = order else {
+        return Ok(None);
+    };
+    let embedded = ServiceKind::Embedded.as_str();
+    let mut sources = rules.sources.values();
+    let has_keys = sources.any(|s| s.service == embedded);
+    let mark = record::restored::read(&Committed(reader))?.filter(|_| has_keys);
+    Ok(Some(Attention {
         since: order.at,
         concern: Concern::Restored {
             why: order.reason.clone(),
+            unknown_keys: mark.map(|mark| (mark.taken, mark.at)),
         },
-    })
+    }))
 }
 
 /// How much each order of the shop's holds.

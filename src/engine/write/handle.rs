@@ -150,6 +150,13 @@ impl Handle {
         self.trust.stops_held()
     }
 
+    /// The same, for whoever must not keep the engine's door open.
+    #[must_use]
+    pub fn distrust(&self) -> impl Fn() -> Option<Distrust> + Send + Sync + use<> {
+        let trust = Arc::clone(&self.trust);
+        move || trust.stops_held()
+    }
+
     /// Takes out by how much the clock jumped, each time since this was last done, and whether it is doubted for that: then
     /// stops are held since it was noticed.
     #[must_use]

@@ -11,6 +11,7 @@ pub(crate) mod look_first;
 mod probe;
 pub(crate) mod programs;
 mod recover;
+mod restored;
 mod service_move;
 mod still_wanted;
 mod successor;

@@ -3,6 +3,7 @@
 mod attacks;
 pub(crate) mod client;
 mod clients;
+mod clock_set;
 mod guesses;
 pub(crate) mod harness;
 pub(crate) mod kill;

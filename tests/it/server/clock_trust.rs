@@ -13,6 +13,7 @@ use keyward::engine::write::working::Committed;
 use keyward::store::Create;
 use serde_json::json;
 
+use super::alerts::Receiver;
 use crate::support::shop::{NOW, Shop, bought, event, session};
 use crate::support::wait::{PATIENCE, until};
 
@@ -121,5 +122,16 @@ async fn the_same_where_the_clock_was_set_right_while_nothing_ran() {
     set.store(0, Ordering::SeqCst);
     shop.start(Create::Never).await;
     is_made(&shop).await;
+    shop.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_is_alerted_to() {
+    let (receiver, base) = Receiver::start().await;
+    let set = Arc::<AtomicI64>::default();
+    let more = format!("[alert]\nurl = \"{base}/alerts\"\n");
+    let mut shop = Shop::open_with(Clock::Skewed(Arc::clone(&set)), more.leak()).await;
+    set.store(DAYS_MS, Ordering::SeqCst);
+    receiver.until("clock", &["waits clock"]).await;
     shop.stop().await;
 }

@@ -68,6 +68,12 @@ impl Shop {
         Self::open_at(Stripe::default(), base, more, Clock::virtual_at(NOW)).await
     }
 
+    /// By another clock, with further tables.
+    pub(crate) async fn open_with(clock: Clock, more: &'static str) -> Self {
+        let (stripe, base) = Stripe::start().await;
+        Self::open_at(stripe, base, more, clock).await
+    }
+
     async fn open_at(stripe: Stripe, base: String, more: &'static str, clock: Clock) -> Self {
         let fake = Fake::start(Faults::default()).await;
         let dir = tempfile::tempdir().unwrap();

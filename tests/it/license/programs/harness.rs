@@ -42,11 +42,16 @@ impl Service {
     pub(super) async fn start(ledger: impl Ledger) -> Self {
         let mut config = config();
         config.http.trusted_proxies = vec![Network::parse("127.0.0.1").unwrap()];
-        Self::with(ledger, config).await
+        let clock = Clock::virtual_at(Timestamp::from_s(1_767_600_000));
+        Self::with(ledger, config, clock).await
     }
 
-    async fn with(ledger: impl Ledger, config: Config) -> Self {
-        let clock = Clock::virtual_at(Timestamp::from_s(1_767_600_000));
+    /// The same by another clock.
+    pub(super) async fn start_by(ledger: impl Ledger, clock: Clock) -> Self {
+        Self::with(ledger, config(), clock).await
+    }
+
+    async fn with(ledger: impl Ledger, config: Config, clock: Clock) -> Self {
         let stop = CancellationToken::new();
         let embedded =
             Embedded::start(ledger, SteadyClock::new(clock.clone()), Settings::default())
