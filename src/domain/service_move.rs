@@ -159,11 +159,11 @@ pub(super) fn left_for<'m>(machine: &'m Machine, seat: &SeatDue) -> Option<&'m G
 }
 
 /// The licenses that work and were left at a service: `here`, or at any other.
-pub fn working_left<'m>(
-    machine: &'m Machine,
+pub fn working_left(
+    machine: &Machine,
     (here, is_there): (ServiceKind, bool),
     now: Timestamp,
-) -> impl Iterator<Item = (&'m Grant, ServiceKind)> {
+) -> impl Iterator<Item = (&Grant, ServiceKind)> {
     let left = machine.grants.iter().filter(|g| g.is_left());
     let left = left.filter(move |g| g.live_at(now));
     left.filter_map(move |g| Some((g, g.service.filter(|at| (*at == here) == is_there)?)))

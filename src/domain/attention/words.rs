@@ -6,7 +6,7 @@ use super::sold::{config_lines, named};
 use super::{ActionAttention, BackupTrouble, Concern, EndpointTrouble, HeldBack, UnreadableEvents};
 use crate::domain::fact::Priced;
 use crate::domain::finding::Finding;
-use crate::domain::hold::Hold;
+use crate::domain::hold::{Distrust, Hold};
 use crate::domain::id::MachineId;
 use crate::domain::missed::MissedType;
 use crate::domain::notice::NoticeKind;
@@ -382,14 +382,18 @@ impl Sentence for Concern {
                 f,
                 "nothing is taken, deliveries are answered 503, until there is room: {why}"
             ),
-            Self::ClockJumped(doubt) => write!(
-                f,
-                "{doubt}, whatever would take a license by it waits, and licenses at the embedded service end by the time that \
-                 it was: check this machine's clock, and NTP"
-            ),
+            Self::ClockJumped(doubt) => say_clock_jumped(doubt, f),
             Self::ServiceGone { trouble, why, .. } => {
                 write!(f, "{} {trouble}: {why}", self.about())
             }
         }
     }
+}
+
+fn say_clock_jumped(doubt: &Distrust, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(
+        f,
+        "{doubt}, whatever would take a license by it waits, and licenses at the embedded service end by the time that it was: \
+         check this machine's clock, and NTP"
+    )
 }

@@ -151,7 +151,6 @@ impl Handle {
     }
 
     /// The same, for whoever must not keep the engine's door open.
-    #[must_use]
     pub fn distrust(&self) -> impl Fn() -> Option<Distrust> + Send + Sync + use<> {
         let trust = Arc::clone(&self.trust);
         move || trust.stops_held()
