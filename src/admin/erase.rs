@@ -1,5 +1,7 @@
 //! What `erase` asks: the purchases of a customer and the events that name them, and the order to take the person out.
 
+mod bodies;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,7 @@ use super::read;
 use super::response::Response;
 use crate::domain::contact::normal_address;
 use crate::domain::decision::{Decision, Verb};
-use crate::domain::erasure::addresses;
+use crate::domain::erasure::{addresses, names};
 use crate::domain::fact::Fact;
 use crate::domain::id::{CustomerId, EventId, MachineId, Scope};
 use crate::domain::machine::Machine;
@@ -21,11 +23,8 @@ use crate::domain::words::counted;
 use crate::effects::sign_in::SignOut;
 use crate::engine::input::{ErasedBody, Erasure, Input};
 use crate::engine::read::view;
-use crate::engine::record::key::{self, Table};
-use crate::engine::record::{self as stored, EventRecord, body_codec};
-use crate::engine::write::working::Committed;
-use crate::sim::redact::without_person;
-use crate::store::KeyRange;
+use crate::sim::redact::Names;
+use bodies::bodies;
 
 /// Bodies of events that share a batch.
 const BODIES_AT_ONCE: usize = 50;
@@ -54,8 +53,10 @@ struct Person {
     machines: Vec<(Machine, PurchaseStatus)>,
     /// Who they are at Stripe.
     customers: BTreeSet<(Scope, CustomerId)>,
-    /// What events name them by.
-    names: BTreeSet<String>,
+    /// What leads to them: ids of theirs and addresses, in lower case.
+    leads: BTreeSet<String>,
+    /// What they are called.
+    names: Names,
 }
 
 /// Answers what `keyward erase` asks.
@@ -65,12 +66,12 @@ pub(super) async fn answer(
     query: EraseQuery,
 ) -> Result<Response, Failure> {
     let who = query.who.clone();
-    let (mut plan, bodies, customers, names) = context
+    let (mut plan, bodies, customers, leads) = context
         .read(move |context| {
-            let person = person(context, &who)?;
-            let bodies = bodies(context, &person)?;
+            let mut person = person(context, &who)?;
+            let bodies = bodies(context, &mut person)?;
             let plan = plan(&person, bodies.len());
-            Ok((plan, bodies, person.customers, person.names))
+            Ok((plan, bodies, person.customers, person.leads))
         })
         .await?;
     if let Some(order) = query.order {
@@ -79,7 +80,7 @@ pub(super) async fn answer(
             context.handle.forget_customer(scope, customer).await?;
         }
         if let Some(sign_out) = sign_out {
-            names.iter().for_each(|name| sign_out(name));
+            leads.iter().for_each(|lead| sign_out(lead));
         }
         plan.applied = true;
     }
@@ -180,17 +181,20 @@ fn person(context: &Context, who: &str) -> Result<Person, Failure> {
             customers.insert((id.scope().clone(), customer.clone()));
         }
     }
-    let mut names = BTreeSet::new();
+    let (mut leads, mut called) = (BTreeSet::new(), Names::default());
     for (scope, customer) in &customers {
         ids.extend(view::of_customer(reader, scope, customer)?);
-        let kept = view::customer(reader, scope, customer)?;
-        names.extend(kept.and_then(|c| c.email).map(|e| normal_address(&e)));
-        names.insert(customer.as_str().to_lowercase());
+        if let Some(kept) = view::customer(reader, scope, customer)? {
+            leads.extend(kept.email.map(|e| normal_address(&e)));
+            kept.name.iter().for_each(|name| called.add(name));
+        }
+        leads.insert(customer.as_str().to_lowercase());
     }
     let mut machines = Vec::new();
     for id in ids {
         if let Some(machine) = view::machine(reader, &id)? {
-            names.extend(addresses(&machine));
+            leads.extend(addresses(&machine));
+            names(&machine).iter().for_each(|name| called.add(name));
             let folded = machine.folded(&rules.revisions, now);
             let should = view::seats(&machine, &rules, now);
             let status = summary::status(&machine, &folded, &should, now);
@@ -203,50 +207,7 @@ fn person(context: &Context, who: &str) -> Result<Person, Failure> {
     Ok(Person {
         machines,
         customers,
-        names,
+        leads,
+        names: called,
     })
-}
-
-/// A body in lower case. Most hold nothing but ASCII, which takes a tenth of the time.
-fn lower(body: &[u8]) -> String {
-    let ascii = body.is_ascii().then(|| body.to_ascii_lowercase());
-    ascii
-        .and_then(|ascii| String::from_utf8(ascii).ok())
-        .unwrap_or_else(|| String::from_utf8_lossy(body).to_lowercase())
-}
-
-/// The bodies that name the customer, without them. Every event is looked at: also those that belong to no purchase.
-fn bodies(context: &Context, person: &Person) -> Result<Vec<ErasedBody>, Failure> {
-    let own: BTreeSet<&EventId> = person
-        .machines
-        .iter()
-        .flat_map(|(machine, _)| machine.facts.iter().map(|f| &f.id))
-        .collect();
-    let (reader, mut found) = (context.handle.reader(), Vec::new());
-    let all = KeyRange::prefix(&[Table::Event as u8]);
-    view::walk(reader, all, |entry, first| {
-        let Some(event) = key::event_of(entry) else {
-            return Ok(true);
-        };
-        let kept: EventRecord = stored::whole(&Committed(reader), entry, first)?;
-        let Some(body) = body_codec::unpack(&kept.raw) else {
-            return Ok(true);
-        };
-        let names = own.contains(&event) || {
-            let text = lower(&body);
-            person.names.iter().any(|name| text.contains(name.as_str()))
-        };
-        if names
-            && let Some(without) = without_person(&body)
-            && without.len() < body.len()
-        {
-            found.push(ErasedBody {
-                scope: key::scope_of(entry),
-                event,
-                raw: body_codec::pack(&without),
-            });
-        }
-        Ok(true)
-    })?;
-    Ok(found)
 }

@@ -64,6 +64,11 @@ pub(super) fn page(context: &Context, pages: &HistoryQuery) -> Result<Response, 
             ..history
         }
         .without_events(after),
+        HistoryQuery::Machines { after, until: t } => History {
+            until: *t,
+            ..history
+        }
+        .machines(after),
         HistoryQuery::Bodies { events } => history.bodies(events),
         HistoryQuery::Only(text) => history.only(text),
         HistoryQuery::Purchases { after, until: t } => History {
@@ -148,6 +153,22 @@ impl History<'_> {
             rows.extend(self.words(&machine));
             scanned += 1;
             if scanned >= ENTRIES_MAX {
+                next = Some(key.to_vec());
+            }
+            Ok(next.is_none())
+        })?;
+        self.answer(&rows, next)
+    }
+
+    fn machines(&self, after: &Option<String>) -> Result<Response, Failure> {
+        let (mut rows, mut next, mut looked) = (Vec::new(), None, 0);
+        view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
+            let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
+            if machine.facts.iter().any(|f| f.received <= self.until) {
+                rows.push(machine.id.to_string());
+            }
+            looked += 1;
+            if looked >= ENTRIES_MAX {
                 next = Some(key.to_vec());
             }
             Ok(next.is_none())

@@ -232,6 +232,13 @@ pub enum HistoryQuery {
         /// What was received until then.
         until: Timestamp,
     },
+    /// The ids of all purchases.
+    Machines {
+        /// After this entry.
+        after: Option<String>,
+        /// What began until then.
+        until: Timestamp,
+    },
     /// Lines of events.
     Bodies {
         /// Scope and id of each.

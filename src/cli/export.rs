@@ -11,6 +11,7 @@ use super::ask::Conversation;
 use super::history_pages;
 use super::report;
 use crate::admin::{Failure, HistoryEntry, HistoryLine};
+use crate::domain::time::Timestamp;
 use crate::domain::words::counted;
 use crate::sim::anonymize::Anonymizer;
 
@@ -53,6 +54,9 @@ impl Identities {
     }
 }
 
+/// Why an event is left out.
+pub(super) const LEFT_OUT: &str = "the body is not kept any more, or is no event";
+
 /// Writes the history.
 ///
 /// # Errors
@@ -61,37 +65,43 @@ pub fn run(config: &Path, args: &ExportArgs) -> Result<(), Failure> {
     let mut sink = Sink::open(&args.file)?;
     let written = history_pages::converse(config, |asked| match &args.machine {
         Some(machine) => one(asked, machine, args.identities(), &mut sink),
-        None => all(asked, args.identities(), &mut sink),
+        None => Ok(all(asked, args.identities(), &mut sink)?.0),
     })?;
     sink.finish()?;
     report::say(&format!(
         "{}; `keyward replay` reads them",
         counted(written, "line", "lines")
     ));
-    if sink.missing > 0 {
-        report::warning(&format!(
-            "{} left out, of which the body is not kept any more",
-            counted(sink.missing, "event is", "events are")
-        ));
+    if sink.left_out > 0 {
+        let events = counted(sink.left_out, "event is", "events are");
+        report::warning(&format!("{events} left out: {LEFT_OUT}"));
     }
     Ok(())
+}
+
+/// What a whole history is of.
+pub(super) struct WholeHistory {
+    /// The ids of its purchases.
+    pub(super) machines: Vec<String>,
+    /// Events that are left out.
+    pub(super) left_out: u64,
 }
 
 /// Writes the whole history into a file of that name, for another command.
 ///
 /// # Errors
 /// What went wrong.
-pub(super) fn whole(config: &Path, file: &Path) -> Result<(), Failure> {
+pub(super) fn whole(config: &Path, file: &Path) -> Result<WholeHistory, Failure> {
     let mut sink = Sink::open(file)?;
-    history_pages::converse(config, |asked| all(asked, Identities::Kept, &mut sink))?;
+    let machines = history_pages::converse(config, |asked| {
+        let (_, until) = all(asked, Identities::Kept, &mut sink)?;
+        history_pages::machines(asked, until)
+    })?;
     sink.finish()?;
-    if sink.missing > 0 {
-        report::warning(&format!(
-            "{} left out, of which the body is not kept any more",
-            counted(sink.missing, "event is", "events are")
-        ));
-    }
-    Ok(())
+    Ok(WholeHistory {
+        machines,
+        left_out: sink.left_out,
+    })
 }
 
 fn one(
@@ -127,7 +137,12 @@ fn ids(lines: &[HistoryLine]) -> Vec<String> {
     lines.iter().filter_map(id).map(|e| e.id).collect()
 }
 
-fn all(asked: &mut Conversation, identities: Identities, sink: &mut Sink) -> Result<u64, Failure> {
+/// Writes everything; how many lines, and up to which instant.
+fn all(
+    asked: &mut Conversation,
+    identities: Identities,
+    sink: &mut Sink,
+) -> Result<(u64, Timestamp), Failure> {
     let (entries, until) = history_pages::index(asked)?;
     let ids = || {
         entries
@@ -146,7 +161,7 @@ fn all(asked: &mut Conversation, identities: Identities, sink: &mut Sink) -> Res
         sink.write(line)
     })?;
     said.try_for_each(|line| sink.write(line))?;
-    Ok(sink.lines)
+    Ok((sink.lines, until))
 }
 
 /// Where the lines go: a file that gets its name when it is whole, or stdout.
@@ -155,7 +170,7 @@ struct Sink {
     file: Option<(PathBuf, PathBuf)>,
     anonymizer: Option<Anonymizer>,
     lines: u64,
-    missing: u64,
+    left_out: u64,
 }
 
 impl Sink {
@@ -165,7 +180,7 @@ impl Sink {
             file,
             anonymizer: None,
             lines: 0,
-            missing: 0,
+            left_out: 0,
         };
         if file.as_os_str() == "-" {
             return Ok(sink(Box::new(std::io::stdout()), None));
@@ -191,7 +206,7 @@ impl Sink {
 
     fn write(&mut self, line: HistoryLine) -> Result<(), Failure> {
         let Some(text) = line.text else {
-            self.missing += 1;
+            self.left_out += 1;
             return Ok(());
         };
         let text = match &self.anonymizer {

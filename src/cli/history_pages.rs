@@ -73,6 +73,19 @@ pub(super) fn without_events(
     }
 }
 
+/// The ids of all purchases that began until then.
+pub(super) fn machines(asked: &mut Conversation, until: Timestamp) -> Result<Vec<String>, Failure> {
+    let (mut ids, mut after) = (Vec::new(), None);
+    loop {
+        let mut page: Part<String> = part(asked, HistoryQuery::Machines { after, until })?;
+        ids.append(&mut page.rows);
+        after = page.next;
+        if after.is_none() {
+            return Ok(ids);
+        }
+    }
+}
+
 /// The lines of events, a page at a time, each handed over in the order of the index.
 pub(super) fn bodies(
     asked: &mut Conversation,

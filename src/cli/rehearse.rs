@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use super::export;
+use super::export::{self, WholeHistory};
 use super::report::{self, BOLD, styled};
 use super::whatif::{self, WhatifArgs};
 use crate::admin::Failure;
@@ -73,6 +73,10 @@ struct Rehearsal {
     binary: String,
     machines: usize,
     differ: Vec<Differing>,
+    /// Purchases of the store that this version does not make of the history, by id.
+    unplayed: Vec<String>,
+    /// Events that the history lacks.
+    left_out: u64,
 }
 
 /// Runs the rehearsal. `named` is what `--config` named on the command line, if it did.
@@ -93,7 +97,7 @@ pub(super) fn run(config: &Path, named: Option<&Path>, args: &RehearseArgs) -> R
             "the answer above names them; until they are meant, stay with the config in force",
         );
     };
-    let history = ExportedHistory::export(config)?;
+    let (history, whole) = ExportedHistory::export(config)?;
     let own = std::env::current_exe().map_err(|e| Failure::ours(e.to_string()))?;
     let takes = Stopwatch::start();
     let present = by_purchase(played(&own, config, &history.0, None)?);
@@ -102,6 +106,8 @@ pub(super) fn run(config: &Path, named: Option<&Path>, args: &RehearseArgs) -> R
     let answer = Rehearsal {
         binary: binary.display().to_string(),
         machines: present.len(),
+        unplayed: unplayed(whole.machines, &present),
+        left_out: whole.left_out,
         differ: compare(present, new),
     };
     if args.json {
@@ -113,7 +119,21 @@ pub(super) fn run(config: &Path, named: Option<&Path>, args: &RehearseArgs) -> R
     answered(
         differ,
         "read what the new version says it changed; until then stay with this one",
-    )
+    )?;
+    match answer.unplayed.len() {
+        0 => Ok(()),
+        n => Err(Failure::answer(format!(
+            "{} not played: what becomes of them is not known",
+            counted(n, "purchase was", "purchases were")
+        ))
+        .hint("the answer above names them; some of their events are not kept any more, or cannot be read")),
+    }
+}
+
+/// The store's purchases that no history tells of.
+fn unplayed(machines: Vec<String>, played: &BTreeMap<String, Outcome>) -> Vec<String> {
+    let is_unplayed = |id: &String| !played.contains_key(id);
+    machines.into_iter().filter(is_unplayed).collect()
 }
 
 /// What a script reads off the exit code, alike for another binary and another config: whether purchases would come out
@@ -133,11 +153,11 @@ fn answered(differ: u64, hint: &str) -> Result<(), Failure> {
 struct ExportedHistory(PathBuf);
 
 impl ExportedHistory {
-    fn export(config: &Path) -> Result<Self, Failure> {
+    fn export(config: &Path) -> Result<(Self, WholeHistory), Failure> {
         let name = format!("keyward-rehearsal-{:016x}.jsonl", rand::random::<u64>());
         let file = Self(std::env::temp_dir().join(name));
-        export::whole(config, &file.0)?;
-        Ok(file)
+        let whole = export::whole(config, &file.0)?;
+        Ok((file, whole))
     }
 }
 
@@ -184,6 +204,13 @@ fn text(answer: &Rehearsal) -> String {
         answer.binary,
         counted(answer.machines, "purchase", "purchases")
     );
+    if answer.left_out > 0 {
+        let events = counted(answer.left_out, "event was", "events were");
+        let _ = writeln!(out, "{events} left out: {}", export::LEFT_OUT);
+    }
+    for id in &answer.unplayed {
+        let _ = writeln!(out, "\n{}  not played", styled(BOLD, id));
+    }
     for d in &answer.differ {
         let customer = d
             .present
@@ -268,16 +295,24 @@ mod tests {
             outcome("b", "revoked"),
             outcome("d", "live"),
         ];
-        let differ = compare(present.into(), new.into());
+        let present = BTreeMap::from(present);
+        let gone = unplayed(vec!["a".to_owned(), "e".to_owned()], &present);
+        assert_eq!(gone, ["e"]);
+        let differ = compare(present, new.into());
         let names: Vec<&str> = differ.iter().map(|d| d.machine.as_str()).collect();
         assert_eq!(names, ["b", "d", "c"]);
         let text = text(&Rehearsal {
             binary: "new".to_owned(),
             machines: 3,
             differ,
+            unplayed: gone,
+            left_out: 1,
         });
         assert!(
-            text.contains("the new one: nothing") && text.contains("revoked for life"),
+            text.contains("the new one: nothing")
+                && text.contains("revoked for life")
+                && text.contains("1 event was left out")
+                && text.contains("not played"),
             "{text}"
         );
     }

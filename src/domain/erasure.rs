@@ -23,6 +23,25 @@ pub fn addresses(machine: &Machine) -> BTreeSet<String> {
     found
 }
 
+/// The names that a machine knows.
+#[must_use]
+pub fn names(machine: &Machine) -> BTreeSet<String> {
+    let name = |fact: &Fact| match &fact.body {
+        FactBody::Session(s) => s.name.clone(),
+        FactBody::Invoice(i) => i.name.clone(),
+        FactBody::Subscription(_)
+        | FactBody::Charge(_)
+        | FactBody::Decision(_)
+        | FactBody::Payment(_)
+        | FactBody::Refund(_)
+        | FactBody::Dispute(_)
+        | FactBody::FraudWarning(_)
+        | FactBody::LineItems(_)
+        | FactBody::Items(_) => None,
+    };
+    machine.facts.iter().filter_map(name).collect()
+}
+
 /// Takes addresses and names out of a machine. Its mails that wait have nobody to go to any more.
 pub fn forget_person(machine: &mut Machine) {
     machine.facts.iter_mut().for_each(forget_in_fact);

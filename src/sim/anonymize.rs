@@ -9,67 +9,9 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
+use super::stripe_words::{PATHS, prefix};
 use crate::domain::fact::{DEVICES_KEY, DURATION_KEY, SOLD_DEVICES_KEY};
 
-/// Stripe's prefixes. A text that begins otherwise is no id, and keeps nothing of itself.
-const PREFIXES: &[&str] = &[
-    "acct",
-    "ba",
-    "bpc",
-    "bps",
-    "btok",
-    "card",
-    "ch",
-    "cn",
-    "cnli",
-    "cs",
-    "cs_live",
-    "cs_test",
-    "cus",
-    "cusacc",
-    "di",
-    "dp",
-    "dpm",
-    "du",
-    "evt",
-    "fee",
-    "fr",
-    "ii",
-    "il",
-    "in",
-    "inpay",
-    "iinv",
-    "issfr",
-    "li",
-    "mandate",
-    "mbur",
-    "pi",
-    "plink",
-    "pm",
-    "po",
-    "pst",
-    "promo",
-    "py",
-    "pyr",
-    "re",
-    "req",
-    "rcpt",
-    "seti",
-    "setatt",
-    "si",
-    "sli",
-    "src",
-    "sub",
-    "sub_sched",
-    "tax",
-    "tok",
-    "tr",
-    "trr",
-    "txi",
-    "txn",
-    "txr",
-    "we",
-];
 /// Fields whose text is one of Stripe's own words, or a number.
 const WORDS: &[&str] = &[
     "amount_decimal",
@@ -122,18 +64,6 @@ const WORDS: &[&str] = &[
 ];
 /// Metadata that the rules read as it is.
 const ASKED: &[&str] = &[DURATION_KEY, DEVICES_KEY, SOLD_DEVICES_KEY, "plan"];
-/// Parts of the paths under which Stripe lists things.
-const PATHS: &[&str] = &[
-    "charges",
-    "checkout",
-    "customers",
-    "invoices",
-    "line_items",
-    "lines",
-    "refunds",
-    "sessions",
-    "subscriptions",
-];
 /// A word of Stripe's is not longer.
 const WORD_LEN_MAX: usize = 48;
 
@@ -316,22 +246,6 @@ impl Anonymizer {
         mac.update(text.as_bytes());
         hex::encode(&mac.finalize().into_bytes()[..10])
     }
-}
-
-/// The longest of Stripe's prefixes that the text begins with, and that is followed by more than one letter.
-fn prefix(text: &str) -> Option<&'static str> {
-    let begins = |p: &&&str| {
-        text.strip_prefix(**p)
-            .and_then(|rest| rest.strip_prefix('_'))
-            .is_some_and(|rest| {
-                !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            })
-    };
-    PREFIXES
-        .iter()
-        .filter(begins)
-        .max_by_key(|p| p.len())
-        .copied()
 }
 
 fn stays(text: &str, place: FieldContext<'_>) -> bool {

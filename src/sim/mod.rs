@@ -18,6 +18,7 @@ pub mod redact;
 pub mod replay;
 mod services;
 pub mod streamed;
+mod stripe_words;
 pub mod timeline;
 pub(crate) mod world;
 

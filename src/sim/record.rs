@@ -12,17 +12,32 @@ use crate::domain::id::{MachineId, Scope};
 use crate::domain::machine::Machine;
 use crate::domain::time::Timestamp;
 
+/// What each event has.
+#[derive(serde::Deserialize)]
+#[expect(dead_code, reason = "that it is there is asked, and no more")]
+struct EventProbe<'a> {
+    #[serde(borrow)]
+    id: std::borrow::Cow<'a, str>,
+    #[serde(borrow, rename = "type")]
+    kind: std::borrow::Cow<'a, str>,
+}
+
 /// An event, or what a query answered, with its body as it came but for the blanks between its values. Nothing where the
-/// body is no JSON.
+/// body is no JSON, or no event.
 #[must_use]
 pub fn received(scope: &Scope, kind: &str, at: Timestamp, body: &[u8]) -> Option<String> {
     let minified = minified(std::str::from_utf8(body).ok()?);
-    serde_json::from_str::<&serde_json::value::RawValue>(&minified).ok()?;
+    let is_lookup = kind.starts_with("lookup.");
+    if is_lookup {
+        serde_json::from_str::<&serde_json::value::RawValue>(&minified).ok()?;
+    } else {
+        serde_json::from_str::<EventProbe<'_>>(&minified).ok()?;
+    }
     let head = format!(
         r#"{{"received_at":"{at}","source":{}"#,
         Value::from(scope.source().as_str())
     );
-    Some(match (kind.starts_with("lookup."), scope.account()) {
+    Some(match (is_lookup, scope.account()) {
         // An event names its account itself.
         (false, _) => format!(r#"{head},"event":{minified}}}"#),
         (true, None) => format!(r#"{head},"lookup":{minified}}}"#),
@@ -146,8 +161,8 @@ mod tests {
         };
         let head = r#"{"received_at":"1970-01-01T00:00:01Z","source":"s""#;
         assert_eq!(
-            line("s/acct_1", "invoice.paid", b"{ }"),
-            Some(format!(r#"{head},"event":{{}}}}"#))
+            line("s/acct_1", "x", br#"{ "id":"evt_1","type":"x" }"#),
+            Some(format!(r#"{head},"event":{{"id":"evt_1","type":"x"}}}}"#))
         );
         assert_eq!(
             line("s", "lookup.customer", b"{}"),
@@ -156,8 +171,9 @@ mod tests {
         let connected = format!(r#"{head},"account":"acct_1","lookup":{{}}}}"#);
         assert_eq!(line("s/acct_1", "lookup.customer", b"{}"), Some(connected));
         assert_eq!(
-            (line("s", "x", b"{"), line("s", "x", b"\xff")),
-            (None, None)
+            [b"{".as_slice(), b"\xff", b"{}", br#"{"id":"evt_1"}"#]
+                .map(|body| line("s", "x", body)),
+            [None, None, None, None]
         );
     }
 }

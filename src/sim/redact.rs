@@ -1,13 +1,23 @@
 //! Bodies of events without the person: addresses, names and what stands beside them go; ids, states, prices, amounts and
 //! instants stay, so that what is read from a body stays what it was.
 
+mod names;
+
 use serde_json::{Map, Value};
+
+use crate::domain::fact::{APP_ID_KEY, CHECKOUT_KEY, DEVICES_KEY, DURATION_KEY, SOLD_DEVICES_KEY};
+pub use names::Names;
+
+use super::stripe_words::{is_id, is_list_path};
 
 /// Fields that hold who somebody is, whole.
 const PERSONAL: &[&str] = &[
+    "account_holder_name",
     "account_name",
+    "address",
     "billing_details",
     "business_name",
+    "cardholder_name",
     "collected_information",
     "custom_fields",
     "customer_address",
@@ -18,106 +28,192 @@ const PERSONAL: &[&str] = &[
     "customer_shipping",
     "customer_tax_ids",
     "email",
+    "evidence",
     "individual_name",
     "ip",
+    "ip_address",
+    "owner",
+    "payer_email",
+    "payer_name",
     "phone",
     "receipt_email",
     "shipping",
     "shipping_details",
     "tax_ids",
+    "verified_email",
+    "verified_name",
 ];
 /// Further fields of a customer's own record.
-const OF_CUSTOMER: &[&str] = &["address", "description", "metadata", "name"];
-/// A shorter name may be a part of any word.
-const NAME_LEN_MIN: usize = 4;
+const OF_CUSTOMER: &[&str] = &["description", "metadata", "name"];
+/// Of a card that stands for itself, as before 2018.
+const OF_CARD: &[&str] = &["name"];
+/// A name that is the vendor's own.
+const VENDOR: &str = "account_name";
+/// Fields whose texts are Stripe's, or the vendor's prices: what a body is read by. No name is looked for in them.
+const READ: &[&str] = &[
+    "amount_decimal",
+    "api_version",
+    "billing_reason",
+    "charge",
+    "collection_method",
+    "currency",
+    "customer",
+    "default_payment_method",
+    "fraud_type",
+    "hosted_invoice_url",
+    "id",
+    "invoice",
+    "latest_charge",
+    "latest_invoice",
+    "locale",
+    "lookup_key",
+    "mode",
+    "object",
+    "payment_intent",
+    "payment_method_types",
+    "payment_status",
+    "plan",
+    "preferred_locales",
+    "price",
+    "product",
+    "reason",
+    "schedule",
+    "setup_intent",
+    "status",
+    "subscription",
+    "subscription_item",
+    "type",
+    "unit_amount_decimal",
+    "usage_type",
+];
+/// Metadata that the rules read; `keyward_deliver_to` is a person's.
+const READ_METADATA: &[&str] = &[
+    APP_ID_KEY,
+    CHECKOUT_KEY,
+    DEVICES_KEY,
+    DURATION_KEY,
+    SOLD_DEVICES_KEY,
+    "keyward_license",
+    "plan",
+];
 
-/// The body without the person; `None`: it is no JSON, so nothing can be taken out of it.
+/// The body without the person, whose names these are; `None`: nothing of it tells who that is, or it is no JSON.
 #[must_use]
-pub fn without_person(body: &[u8]) -> Option<Vec<u8>> {
-    let mut value: Value = serde_json::from_slice(body).ok()?;
-    let mut names = Vec::new();
-    collect_names(&value, &mut names);
-    names.retain(|name| name.chars().count() >= NAME_LEN_MIN);
-    take_out(&mut value, &names);
+pub fn without_person(body: &[u8], names: &Names) -> Option<Vec<u8>> {
+    let whole: Value = serde_json::from_slice(body).ok()?;
+    let mut value = whole.clone();
+    take_out(&mut value, names, Place::TOP);
+    if value == whole {
+        return None;
+    }
     serde_json::to_vec(&value).ok()
 }
 
-/// The names that stand where a person's name stands.
-fn collect_names(value: &Value, names: &mut Vec<String>) {
+/// Adds the names that stand in a body where a person's name stands.
+pub fn collect_names(body: &[u8], names: &mut Names) {
+    if let Ok(value) = serde_json::from_slice(body) {
+        collect(&value, Place::TOP, names);
+    }
+}
+
+/// What surrounds a value, as far as it decides what becomes of it.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    /// The field's name; a list's elements have the list's.
+    field: &'a str,
+    /// Inside of `metadata`.
+    metadata: bool,
+    /// Inside of what holds who somebody is.
+    personal: bool,
+}
+
+impl Place<'_> {
+    const TOP: Self = Self {
+        field: "",
+        metadata: false,
+        personal: false,
+    };
+
+    /// A field's place in an object of this one.
+    fn inside<'f>(self, field: &'f str, object: Option<&str>) -> Place<'f> {
+        let own = match object {
+            Some("customer") => OF_CUSTOMER,
+            Some("card" | "source" | "bank_account") => OF_CARD,
+            Some(_) | None => &[],
+        };
+        Place {
+            field,
+            metadata: self.metadata || field == "metadata",
+            personal: self.personal
+                || PERSONAL.contains(&field)
+                || (!self.metadata && own.contains(&field)),
+        }
+    }
+
+    /// Whether a text here is one by which a body is read.
+    fn is_read(self, text: &str) -> bool {
+        if self.metadata {
+            return READ_METADATA.contains(&self.field);
+        }
+        READ.contains(&self.field) || is_id(text) || is_list_path(text)
+    }
+}
+
+fn object_of(fields: &Map<String, Value>) -> Option<String> {
+    fields.get("object")?.as_str().map(str::to_owned)
+}
+
+fn collect(value: &Value, place: Place<'_>, names: &mut Names) {
     match value {
         Value::Object(fields) => {
-            let is_customer = fields.get("object").is_some_and(|o| o == "customer");
+            let object = object_of(fields);
             for (field, inside) in fields {
-                let holds_name = matches!(
-                    field.as_str(),
-                    "customer_details" | "billing_details" | "shipping" | "customer_shipping"
-                );
-                let name = if holds_name { &inside["name"] } else { inside };
-                let is_name =
-                    holds_name || field == "customer_name" || (is_customer && field == "name");
-                if let (true, Value::String(name)) = (is_name, name) {
-                    names.push(name.clone());
-                }
-                collect_names(inside, names);
+                collect(inside, place.inside(field, object.as_deref()), names);
             }
         }
-        Value::Array(list) => list.iter().for_each(|item| collect_names(item, names)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Value::Array(list) => list.iter().for_each(|item| collect(item, place, names)),
+        Value::String(name) => {
+            let holds_name = place.field == "name" || place.field.ends_with("_name");
+            if holds_name && place.personal && !place.metadata && place.field != VENDOR {
+                names.add(name);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-fn take_out(value: &mut Value, names: &[String]) {
+fn take_out(value: &mut Value, names: &Names, place: Place<'_>) {
     match value {
-        Value::Object(fields) => of_fields(fields, names),
+        Value::Object(fields) => {
+            let object = object_of(fields);
+            let object = object.as_deref();
+            fields.retain(|field, inside| {
+                let place = place.inside(field, object);
+                !place.personal && !tells(inside, names, place)
+            });
+            for (field, inside) in fields {
+                take_out(inside, names, place.inside(field, object));
+            }
+        }
         Value::Array(list) => {
-            list.retain(|item| !is_personal(item, names));
-            list.iter_mut().for_each(|item| take_out(item, names));
+            list.retain(|item| !tells(item, names, place));
+            list.iter_mut()
+                .for_each(|item| take_out(item, names, place));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
-}
-
-fn of_fields(fields: &mut Map<String, Value>, names: &[String]) {
-    let is_customer = fields.get("object").is_some_and(|o| o == "customer");
-    fields.retain(|field, inside| {
-        let personal = PERSONAL.contains(&field.as_str())
-            || (is_customer && OF_CUSTOMER.contains(&field.as_str()));
-        !personal && !is_personal(inside, names)
-    });
-    fields
-        .values_mut()
-        .for_each(|inside| take_out(inside, names));
 }
 
 /// Whether a text tells who somebody is.
-fn is_personal(value: &Value, names: &[String]) -> bool {
+fn tells(value: &Value, names: &Names, place: Place<'_>) -> bool {
     let Value::String(text) = value else {
         return false;
     };
-    text.contains('@') || names.iter().any(|name| text.contains(name.as_str()))
+    if place.is_read(text) {
+        return false;
+    }
+    text.contains('@') || text.contains("%40") || names.are_in(text)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_person_goes_and_the_rest_stays() {
-        let body = br#"{"id":"evt_1","type":"checkout.session.completed","data":{"object":{"object":"checkout.session",
-            "id":"cs_1","customer":"cus_1","amount_total":4900,"customer_email":"ada@example.org","payment_status":"paid",
-            "customer_details":{"email":"ada@example.org","name":"Ada Lovelace","address":{"city":"London"}},
-            "metadata":{"plan":"pro","keyward_deliver_to":"team@example.org"},"description":"for Ada Lovelace",
-            "custom_text":["Ada Lovelace","pro"]}}}"#;
-        let said: Value = serde_json::from_slice(&without_person(body).unwrap()).unwrap();
-        let expected = serde_json::json!({"id": "evt_1", "type": "checkout.session.completed", "data": {"object": {
-            "object": "checkout.session", "id": "cs_1", "customer": "cus_1", "amount_total": 4900, "payment_status": "paid",
-            "metadata": {"plan": "pro"}, "custom_text": ["pro"]}}});
-        assert_eq!(said, expected);
-        let record = br#"{"object":"customer","id":"cus_1","name":"Ada Lovelace","description":"x","preferred_locales":["de"]}"#;
-        let said: Value = serde_json::from_slice(&without_person(record).unwrap()).unwrap();
-        let expected =
-            serde_json::json!({"object": "customer", "id": "cus_1", "preferred_locales": ["de"]});
-        assert_eq!(said, expected);
-        assert_eq!(without_person(b"no JSON"), None);
-    }
-}
+mod tests;

@@ -287,3 +287,49 @@ async fn of_one_who_bought_very_often_nothing_is_left() {
     let left = std::fs::read_to_string(&history).unwrap();
     assert_eq!(left.matches("@customer.example").count(), 0);
 }
+
+/// Customers are called what Stripe's own words are, and one's address ends another's: only what is the person's goes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_out_of_stripe_s_words_takes_none_of_them() {
+    let app = TestApp::start(Setup::embedded()).await;
+    for (name, person) in [
+        ("Anna1", "complete"),
+        ("Joanna1", "Joanna Other"),
+        ("Chris1", "checkout"),
+        ("Paula1", "paid"),
+    ] {
+        sold(&app, name, &format!("cus_{name}"), person).await;
+    }
+    let history = |app: &TestApp, file: &str| {
+        let file = app.dir().join(file).to_str().unwrap().to_owned();
+        assert!(run(app, &["export", &file]).status.success());
+        let replayed = run(app, &["replay", &file, "--format", "json"]);
+        let said = String::from_utf8_lossy(&replayed.stderr).into_owned();
+        assert!(replayed.status.success(), "{said}");
+        let report: Value = serde_json::from_slice(&replayed.stdout).unwrap();
+        let machines = report["machines"].as_array().unwrap().clone();
+        let outcome = |m: &Value| json!([m["id"], m["state"], m["licenses"]]);
+        let outcomes: Vec<Value> = machines.iter().map(outcome).collect();
+        (outcomes, std::fs::read_to_string(file).unwrap())
+    };
+    let (before, _) = history(&app, "before.jsonl");
+    assert_eq!(before.len(), 4);
+    for name in ["anna1", "chris1", "paula1"] {
+        let who = format!("{name}@customer.example");
+        let order = ["--apply", "--expect", "1", "--reason", "a request"];
+        let erased = app.ask(&[&["erase", &who][..], &order].concat());
+        assert_eq!(erased["events"], 1, "{erased}");
+    }
+    let (after, text) = history(&app, "after.jsonl");
+    assert_eq!(after, before);
+    assert!(text.contains("joanna1@customer.example") && text.contains("for Joanna Other"));
+    for gone in ["\"anna1@", "for complete", "for checkout", "for paid"] {
+        assert!(!text.contains(gone), "{gone} is there still");
+    }
+    let binary = binary().to_str().unwrap().to_owned();
+    let rehearsed = app.ask(&["rehearse", "--binary", &binary]);
+    assert_eq!(
+        (&rehearsed["machines"], &rehearsed["differ"]),
+        (&json!(4), &json!([]))
+    );
+}

@@ -1,5 +1,6 @@
 //! What holds for every history, whatever the order, the faults, and the words.
 
+mod erasure;
 mod field;
 mod first_week;
 mod generated_lifecycles;
