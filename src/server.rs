@@ -9,6 +9,8 @@ mod applications;
 mod audit;
 mod backfill;
 mod backfills;
+#[cfg(test)]
+mod dispatched;
 mod embedded_service;
 mod endpoints;
 mod guard;
