@@ -333,7 +333,7 @@ async fn a_question_that_nobody_answers_is_left_where_its_purchase_cannot_be_rea
     let id: MachineId = "stripe/sub_1".parse().unwrap();
     let machine = key::machine(&id);
     bench.store.put(machine.clone(), b"no record");
-    bench.store.put(key::due(NOW, &id, Item::LookUp(1)), b"");
+    bench.store.put(key::due(NOW, &id, Item::Query(1)), b"");
     let dispatched = bench.dispatch();
     until("it was begun", || bench.store.reads(&machine) > 0).await;
     bench.serve_others(["bob", "cy", "dan"]).await;
