@@ -22,7 +22,7 @@ use super::finding::Finding;
 use super::hold::{Flaw, Hold};
 use super::id::{EventId, MachineId, Scope, SourceName};
 use super::missed::MissedType;
-use super::notice::NoticeKind;
+use super::notice::{NoticeKind, Undelivered};
 use super::silence::Silence;
 use super::time::{Span, Timestamp};
 
@@ -66,10 +66,11 @@ pub enum Concern {
         machine: MachineId,
         kind: NoticeKind,
     },
-    /// A mail was refused for good.
+    /// A mail was refused for good, or again and again.
     Undeliverable {
         machine: MachineId,
         kind: NoticeKind,
+        how: Undelivered,
         /// What the mail server said.
         why: Option<String>,
     },

@@ -84,6 +84,7 @@ pub(super) fn notices(
             due: world.now,
             error: None,
             skipped: skip.or((!world.abilities.sends_mail).then_some(Skipped::MailOff)),
+            refusals: 0,
         });
     }
 }
@@ -201,6 +202,11 @@ pub enum Mailed {
         /// What happened.
         why: String,
     },
+    /// The mail server does not take this mail, whatever it does with others; it may yet.
+    Rejected {
+        /// What the server said.
+        why: String,
+    },
     /// The address was refused for good.
     Undeliverable {
         /// What the server said.
@@ -226,6 +232,11 @@ pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, world: &DecisionC
         }
         Mailed::Again { why } => {
             notice.error = Some(why.clone());
+            notice.due = next_try(world.now, notice.attempts, world.jitter, None);
+        }
+        Mailed::Rejected { why } => {
+            notice.error = Some(why.clone());
+            notice.refusals += 1;
             notice.due = next_try(world.now, notice.attempts, world.jitter, None);
         }
         Mailed::Undeliverable { why } => {
