@@ -9,6 +9,7 @@ mod types;
 mod size;
 
 mod env;
+mod hush;
 mod keys;
 mod syntax;
 mod tree;
@@ -43,6 +44,7 @@ use crate::domain::id::{PlanName, PolicyName, SourceName};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, STANDARD};
 use crate::domain::probe::ServiceProbe;
+use hush::hushed;
 use tree::{Found, FoundKind, TreeReader};
 
 /// The commented file that `keyward init` writes.
@@ -320,7 +322,7 @@ fn shown(
         },
         file: file.clone(),
         place: f.at.map(|span| Position::of(text, span)),
-        message: f.message,
+        message: hushed(&f.message),
         hint: f.hint,
         text: Arc::clone(&blanked),
     };

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use super::hush;
 use super::report::Position;
 use super::tree::{Found, FoundKind};
 
@@ -87,7 +88,7 @@ pub(super) fn secrets(
     file: &DeTable<'_>,
     errors: &[toml::de::Error],
 ) -> Vec<Range<usize>> {
-    let mut spans = Vec::new();
+    let mut spans = hush::looks_secret(text);
     collect_secrets(text, file, &mut spans);
     // A broken line may not have made it into the tree.
     for at in errors.iter().filter_map(toml::de::Error::span) {
@@ -97,27 +98,33 @@ pub(super) fn secrets(
         let line = text[start..].lines().next().unwrap_or_default();
         if let Some((key, value)) = line
             .split_once('=')
-            .filter(|(key, _)| SECRET_KEYS.contains(&key.trim()))
+            .filter(|(key, _)| is_secret(key.trim()) || is_url(key.trim()))
         {
             let value = start + key.len() + 1..start + key.len() + 1 + value.len();
-            spans.push(if key.trim() == "url" {
-                user_info(text, value.clone()).unwrap_or(value)
-            } else {
-                value
-            });
+            spans.push(value);
         }
     }
     spans
 }
 
-/// The keys whose values are secrets; of a URL only name and password are.
-const SECRET_KEYS: [&str; 3] = ["signing_secrets", "api_key", "url"];
+/// What the keys of secrets have in their names, however they are written: a key that is mistyped has a secret all the same.
+const SECRET_NAMES: [&str; 4] = ["apikey", "secret", "password", "token"];
+
+fn is_secret(key: &str) -> bool {
+    let plain = key.replace(['_', '-', '"'], "").to_ascii_lowercase();
+    SECRET_NAMES.iter().any(|name| plain.contains(name))
+}
+
+/// Of a URL its scheme and server are no secrets.
+fn is_url(key: &str) -> bool {
+    matches!(key, "url" | "heartbeat_url")
+}
 
 fn collect_secrets(text: &str, table: &DeTable<'_>, spans: &mut Vec<Range<usize>>) {
     for (name, item) in table.iter() {
         match name.get_ref().as_ref() {
-            "url" => spans.extend(user_info(text, item.span())),
-            name if SECRET_KEYS.contains(&name) => spans.push(item.span()),
+            name if is_url(name) => spans.extend(around_server(text, item.span())),
+            name if is_secret(name) => spans.push(item.span()),
             _ => {}
         }
         match item.get_ref() {
@@ -136,11 +143,18 @@ fn collect_secrets(text: &str, table: &DeTable<'_>, spans: &mut Vec<Range<usize>
     }
 }
 
-/// Where name and password stand in a URL.
-fn user_info(text: &str, at: Range<usize>) -> Option<Range<usize>> {
-    let url = text.get(at.clone())?;
-    let (from, to) = (url.find("://").map_or(0, |i| i + 3), url.rfind('@')?);
-    Some(at.start + from..at.start + to)
+/// What stands before and behind the server in a URL: name and password, and a path that may be as good as one.
+fn around_server(text: &str, at: Range<usize>) -> Vec<Range<usize>> {
+    let Some(url) = text.get(at.clone()) else {
+        return vec![at];
+    };
+    let scheme = url.find("://").map_or(0, |i| i + 3);
+    let server = url[scheme..].rfind('@').map_or(scheme, |i| scheme + i + 1);
+    let path = url[server..].find('/').map_or(url.len(), |i| server + i);
+    vec![
+        at.start + scheme..at.start + server,
+        at.start + path..at.end,
+    ]
 }
 
 /// The text with the letters and digits of those spans blanked, byte by byte so that places hold. `${NAME}` stays: the

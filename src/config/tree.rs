@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use toml::de::{DeTable, DeValue};
 
 use super::env::Env;
+use super::hush::{Expanded, as_written};
 use super::keys::{Section, ValueKind, example};
 pub(super) use value::Value;
 
@@ -47,6 +48,8 @@ pub(super) struct TreeReader<'a> {
     pub(super) dir: PathBuf,
     found: RefCell<Vec<Found>>,
     spots: RefCell<BTreeMap<String, Range<usize>>>,
+    /// The texts with variables in them.
+    expanded: RefCell<Vec<Expanded>>,
 }
 
 impl<'a> TreeReader<'a> {
@@ -56,12 +59,19 @@ impl<'a> TreeReader<'a> {
             dir,
             found: RefCell::default(),
             spots: RefCell::default(),
+            expanded: RefCell::default(),
         }
     }
 
-    /// What was found, in the order of finding.
+    /// What was found, in the order of finding, without what the environment holds.
     pub(super) fn into_found(self) -> Vec<Found> {
-        self.found.into_inner()
+        let expanded = self.expanded.into_inner();
+        let mut found = self.found.into_inner();
+        for f in &mut found {
+            f.message = as_written(std::mem::take(&mut f.message), &expanded);
+            f.hint = f.hint.take().map(|hint| as_written(hint, &expanded));
+        }
+        found
     }
 
     /// Tells a mistake.

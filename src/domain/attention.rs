@@ -23,7 +23,7 @@ use super::finding::Finding;
 use super::hold::{Distrust, Flaw, Hold};
 use super::id::{EventId, MachineId, Scope, SourceName};
 use super::missed::MissedType;
-use super::notice::NoticeKind;
+use super::notice::{NoticeKind, Undelivered};
 use super::silence::Silence;
 use super::time::{Span, Timestamp};
 
@@ -65,10 +65,11 @@ pub enum Concern {
         machine: MachineId,
         kind: NoticeKind,
     },
-    /// A mail was refused for good.
+    /// A mail was refused for good, or again and again.
     Undeliverable {
         machine: MachineId,
         kind: NoticeKind,
+        how: Undelivered,
         /// What the mail server said.
         why: Option<String>,
     },

@@ -17,6 +17,7 @@ use minicbor::{Decode, Encode};
 
 pub use about::{About, Part};
 pub(super) use claims::{Left, left};
+pub use reach::Undelivered;
 pub use skipped::Skipped;
 pub use stake::grace_keeps;
 
@@ -129,6 +130,10 @@ pub struct Notice {
     /// Why it was skipped.
     #[n(11)]
     pub skipped: Option<Skipped>,
+    /// How often the mail server refused this mail alone, with words that leave open whether it ever takes it.
+    #[n(12)]
+    #[cbor(default)]
+    pub refusals: u32,
 }
 
 /// What a mail gives as the reason of what it tells.
@@ -340,6 +345,7 @@ mod tests {
             due: Timestamp::from_s(0),
             error: None,
             skipped: None,
+            refusals: 0,
         };
         let invoice = || About::Invoice(InvoiceId::from("in_1"));
         let payment = Some(MailReason::Payment);

@@ -275,6 +275,7 @@ pub(in crate::domain) mod tests {
             due: NOW + Span::from_hours(1),
             error: None,
             skipped: None,
+            refusals: 0,
         };
         let statuses = [
             NoticeStatus::Pending,

@@ -5,6 +5,7 @@ pub(crate) mod backfill;
 mod causes;
 pub(crate) mod dispatcher;
 mod execute;
+mod far_words;
 pub(crate) mod health;
 pub mod license;
 pub mod mail;

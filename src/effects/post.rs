@@ -3,7 +3,7 @@
 use super::mail::{Letter, LetterColors, LetterKey, MailAnswer, Outgoing, message_id};
 use super::services::{MailService, Services};
 use super::tally;
-use super::throttle::CallResult;
+use super::throttle::{CallResult, Condition};
 use crate::domain::customer::Customer;
 use crate::domain::decide::{Mailed, recipient};
 use crate::domain::fact::FactBody;
@@ -80,21 +80,46 @@ pub(super) async fn send(
         date: now,
     };
     let answer = mail.mailer.send(outgoing).await;
+    let told = told_of_server(&answer, notice);
     mail.breaker
-        .record(answer.call_result(), handle.clock().now(), || answer.why());
+        .record(told, handle.clock().now(), || answer.why());
     tally::mail(&machine.source, notice.kind, &answer);
-    Ok(match answer {
+    let alone = mail.breaker.health().condition == Condition::Up;
+    if let MailAnswer::Rejected { why } = &answer
+        && alone
+        && notice.refusals == 0
+    {
+        tracing::error!(machine.id = %machine.id, notice.kind = kind, "the mail server does not take this mail: {why}; it waits and is tried again");
+    }
+    Ok(mailed(answer, to, alone))
+}
+
+/// What an answer tells the server's breaker. That one mail is refused may be about all of them: so it is until another one is
+/// taken. But it tells so once; that it is refused again says nothing new of the server.
+const fn told_of_server(answer: &MailAnswer, notice: &Notice) -> CallResult {
+    match answer {
+        MailAnswer::Rejected { .. } if notice.refusals > 0 => CallResult::Unsent,
+        MailAnswer::Rejected { .. }
+        | MailAnswer::Sent { .. }
+        | MailAnswer::Undeliverable { .. }
+        | MailAnswer::Again { .. }
+        | MailAnswer::Unknown { .. }
+        | MailAnswer::Refused { .. } => answer.call_result(),
+    }
+}
+
+/// What it means for the notice; `alone`: the server works, so that a refusal is about this mail.
+fn mailed(answer: MailAnswer, to: String, alone: bool) -> Mailed {
+    match answer {
         MailAnswer::Sent { .. } => Mailed::Sent { to },
         MailAnswer::Undeliverable { why } => Mailed::Undeliverable { why },
+        MailAnswer::Rejected { why } if alone => Mailed::Rejected { why },
         // That the server is down or refuses us is told once, for all mails, by whoever watches the services.
         MailAnswer::Again { why, .. }
         | MailAnswer::Unknown { why }
-        | MailAnswer::Refused { why } => Mailed::Again { why },
-        MailAnswer::Rejected { why } => {
-            tracing::error!(machine.id = %machine.id, notice.kind = kind, "the mail server does not take this mail: {why}; it waits and is tried again");
-            Mailed::Again { why }
-        }
-    })
+        | MailAnswer::Refused { why }
+        | MailAnswer::Rejected { why } => Mailed::Again { why },
+    }
 }
 
 /// What a letter is written about, and for whose shop.

@@ -42,13 +42,13 @@ const LOOKS_MAX: usize = 6_000;
 
 /// A store that counts how often each key is read, and is full when told so.
 #[derive(Clone, Default)]
-struct Store {
+struct DispatchedStore {
     memory: Memory,
     reads: Arc<Mutex<BTreeMap<Vec<u8>, u64>>>,
     full: Arc<AtomicBool>,
 }
 
-impl Store {
+impl DispatchedStore {
     fn reads(&self, key: &[u8]) -> u64 {
         self.reads.lock().unwrap().get(key).copied().unwrap_or(0)
     }
@@ -61,7 +61,7 @@ impl Store {
     }
 }
 
-impl Read for Store {
+impl Read for DispatchedStore {
     fn get(&self, key: &[u8]) -> Result<Option<Value>, ReadError> {
         *self.reads.lock().unwrap().entry(key.to_vec()).or_default() += 1;
         self.memory.get(key)
@@ -81,7 +81,7 @@ impl Read for Store {
     }
 }
 
-impl Commit for Store {
+impl Commit for DispatchedStore {
     fn commit(&mut self, batch: &Batch) -> Result<Seq, CommitError> {
         if self.full.load(Ordering::SeqCst) {
             let (free_bytes, needed_bytes) = (0, 1);
@@ -97,7 +97,7 @@ impl Commit for Store {
 
 /// An engine over it, with a license service that makes whatever it is asked for.
 struct Bench {
-    store: Store,
+    store: DispatchedStore,
     handle: Handle,
     config: Config,
     mail: std::path::PathBuf,
@@ -149,7 +149,7 @@ impl Bench {
         let file = dir.path().join("keyward.toml");
         std::fs::write(&file, text).unwrap();
         let config = Config::load(&file, &Env::new(|_| None)).unwrap().0;
-        let store = Store::default();
+        let store = DispatchedStore::default();
         let rules = Rules {
             revisions: Default::default(),
             sources: source_rules(&config),

@@ -192,3 +192,34 @@ fn no_text_makes_it_fall_over() {
     assert!(read(&"[".repeat(10_000)).is_err());
     assert!(read(&format!("a = {}", "[".repeat(10_000))).is_err());
 }
+
+/// Under a key that is mistyped, in a value that cannot be, and where a variable brought it.
+#[test]
+fn no_secret_is_shown_whichever_key_it_stands_under() {
+    let text = "public_url = \"https://shop.example\"
+[[source]]
+name = \"stripe\"
+signing_secret = \"whsec_HUSHHUSHHUSH1\"
+signing_secrets = [\"sk_live_HUSHHUSH2\"]
+apikey = \"HUSHHUSH3\"
+hook = \"rk_test_HUSHHUSH4\"
+[licenses]
+service = \"af_live_HUSHHUSH5\"
+[mail]
+transport = \"smtp\"
+url = \"http://bob:HUSHHUSH6@smtp.example\"
+uri = \"smtp://bob:HUSHHUSH6@smtp.example\"
+[vendor]
+color = \"${COLOR}\"
+[alert]
+url = \"htps://hooks.example/HUSHHUSH8\"
+heartbeat_url = \"hooks.example/HUSHHUSH9\"
+";
+    let env = Env::new(|name| (name == "COLOR").then(|| "HUSH7".to_owned()));
+    let mistakes = Config::parse(text, Path::new("keyward.toml"), &env).unwrap_err();
+    let shown = mistakes.render(RenderStyle::Plain);
+    let as_json = serde_json::to_string(&mistakes.mistakes).unwrap();
+    assert!(shown.contains("\"${COLOR}\" is not a colour"), "{shown}");
+    assert!(!shown.contains("HUSH"), "{shown}");
+    assert!(!as_json.contains("HUSH"), "{as_json}");
+}

@@ -5,6 +5,7 @@ use std::ops::Range;
 use toml::de::DeValue;
 
 use super::{Table, TreeReader};
+use crate::config::hush::Expanded;
 use crate::config::keys::{KeySpec, Section, example};
 
 /// A value that is being read, with its place and its key.
@@ -113,6 +114,12 @@ impl<'a> Value<'a> {
                 "write `${NAME}` with letters, digits and `_`; a plain `${` is written `$${`",
             );
             return None;
+        }
+        if filled.text != text.as_ref() {
+            self.reader.expanded.borrow_mut().push(Expanded {
+                written: text.to_string(),
+                filled: filled.text.clone(),
+            });
         }
         if filled.missing.is_empty() {
             return Some(filled.text);

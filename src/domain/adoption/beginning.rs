@@ -196,6 +196,7 @@ mod tests {
             due: NOW,
             error: None,
             skipped: None,
+            refusals: 0,
         });
         assert!(!is_unread(&machine), "a mail waits");
         machine.notices[0].status = NoticeStatus::Sent;

@@ -10,7 +10,7 @@ use crate::domain::guard::name_of;
 use crate::domain::hold::Hold;
 use crate::domain::lifecycle::{State, subscription};
 use crate::domain::machine::{Grant, Machine};
-use crate::domain::notice::{Notice, NoticeStatus};
+use crate::domain::notice::Notice;
 use crate::domain::time::Timestamp;
 
 /// What of a purchase waits for a person at an instant, the oldest first. Nothing is folded: it is read off the record.
@@ -141,20 +141,17 @@ fn notice(machine: &Machine, notice: &Notice) -> Option<Attention> {
         return None;
     }
     let (machine_id, kind) = (machine.id.clone(), notice.kind);
-    let concern = match notice.status {
-        NoticeStatus::NoAddress => Concern::NoAddress {
+    let concern = match notice.undelivered() {
+        Some(how) => Concern::Undeliverable {
             machine: machine_id,
             kind,
-        },
-        NoticeStatus::Undeliverable => Concern::Undeliverable {
-            machine: machine_id,
-            kind,
+            how,
             why: notice.error.clone(),
         },
-        NoticeStatus::Pending
-        | NoticeStatus::Waiting
-        | NoticeStatus::Sent
-        | NoticeStatus::Skipped => return None,
+        None => Concern::NoAddress {
+            machine: machine_id,
+            kind,
+        },
     };
     Some(Attention {
         since: notice.at,

@@ -338,8 +338,8 @@ impl Sentence for Concern {
                 because(f, why)
             }
             Self::NoAddress { kind, .. } => write!(f, "{} has no recipient", kind.as_str()),
-            Self::Undeliverable { kind, why, .. } => {
-                write!(f, "{} cannot be delivered", kind.as_str())?;
+            Self::Undeliverable { kind, how, why, .. } => {
+                write!(f, "{} {}", kind.as_str(), how.as_str())?;
                 because(f, why)
             }
             Self::Found { prices, .. } if !prices.is_empty() => say_unpriced(prices, f),

@@ -84,6 +84,7 @@ pub(super) fn notices(
             due: context.now,
             error: None,
             skipped: skip.or((!context.abilities.sends_mail).then_some(Skipped::MailOff)),
+            refusals: 0,
         });
     }
 }
@@ -198,6 +199,11 @@ pub enum Mailed {
         /// What happened.
         why: String,
     },
+    /// The mail server does not take this mail, whatever it does with others; it may yet.
+    Rejected {
+        /// What the server said.
+        why: String,
+    },
     /// The address was refused for good.
     Undeliverable {
         /// What the server said.
@@ -223,6 +229,11 @@ pub fn mailed(machine: &mut Machine, id: u32, mailed: &Mailed, context: &Decisio
         }
         Mailed::Again { why } => {
             notice.error = Some(why.clone());
+            notice.due = next_try(context.now, notice.attempts, context.jitter, None);
+        }
+        Mailed::Rejected { why } => {
+            notice.error = Some(why.clone());
+            notice.refusals += 1;
             notice.due = next_try(context.now, notice.attempts, context.jitter, None);
         }
         Mailed::Undeliverable { why } => {

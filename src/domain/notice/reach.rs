@@ -3,17 +3,51 @@
 use super::{Notice, NoticeKind, NoticeStatus};
 use crate::domain::machine::Machine;
 
-impl Notice {
-    /// Whether it had nobody to go to, or was refused for good, and no mail since then has brought what it carried.
+/// From so many refusals of one mail on it is somebody's task: the first may pass by itself.
+const REFUSALS_TOLD: u32 = 2;
+
+/// What a mail that is refused waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The address was refused for good.
+    ForGood,
+    /// The mail was refused again and again, and is still tried.
+    TriedAgain,
+}
+
+impl Undelivered {
+    /// It in words, after what is mailed.
     #[must_use]
-    pub fn reached_nobody(&self, machine: &Machine) -> bool {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ForGood => "cannot be delivered",
+            Self::TriedAgain => "is refused by the mail server, and tried again",
+        }
+    }
+}
+
+impl Notice {
+    /// How it fails to be delivered, if somebody should look at that.
+    #[must_use]
+    pub const fn undelivered(&self) -> Option<Undelivered> {
         match self.status {
-            NoticeStatus::NoAddress | NoticeStatus::Undeliverable => !self.is_brought(machine),
+            NoticeStatus::Undeliverable => Some(Undelivered::ForGood),
+            NoticeStatus::Pending if self.refusals >= REFUSALS_TOLD => {
+                Some(Undelivered::TriedAgain)
+            }
             NoticeStatus::Pending
+            | NoticeStatus::NoAddress
             | NoticeStatus::Waiting
             | NoticeStatus::Sent
-            | NoticeStatus::Skipped => false,
+            | NoticeStatus::Skipped => None,
         }
+    }
+
+    /// Whether it had nobody to go to, or is refused, and no mail since then has brought what it carried.
+    #[must_use]
+    pub fn reached_nobody(&self, machine: &Machine) -> bool {
+        let failed = self.status == NoticeStatus::NoAddress || self.undelivered().is_some();
+        failed && !self.is_brought(machine)
     }
 
     /// Whether later mails brought what this one carried: its keys, each in one of them, or what it had to say.
@@ -109,6 +143,7 @@ mod tests {
             due: at,
             error: None,
             skipped: None,
+            refusals: 0,
         }
     }
 

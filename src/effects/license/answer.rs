@@ -6,12 +6,15 @@
 
 use super::{Answer, Refusal, RefusalKind};
 use crate::domain::time::Span;
+use crate::effects::far_words;
 use crate::effects::throttle::CallResult;
 
 /// The longest wait that a service may ask for; more is a mistake, and a person can always retry sooner.
 pub const RETRY_AFTER_MAX: Span = Span::from_hours(1);
 /// How much of an answer a person is shown, in characters.
 const EXCERPT_MAX: usize = 200;
+/// How much of it is looked at, in bytes: what a page squeezes out, and what is cut here, lies far behind what is shown.
+const HEAD_BYTES_MAX: usize = 64 << 10;
 
 /// Sorts an answer by what is to be done next. `read` reads the body of a success; `None` from it is an unreadable one.
 pub fn meaning<T>(
@@ -144,24 +147,10 @@ fn words(status: u16, body: &[u8]) -> String {
     words
 }
 
-/// The beginning of a text, on one line, without what a terminal would obey.
+/// The beginning of a text, as it may be kept.
 fn excerpt(bytes: &[u8]) -> String {
-    // Four bytes a character at most, and room for what is squeezed out.
-    let head = String::from_utf8_lossy(bytes.get(..EXCERPT_MAX * 8).unwrap_or(bytes));
-    let clean = head
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty());
-    let mut out = String::new();
-    for word in clean {
-        if !out.is_empty() {
-            out.push(' ');
-        }
-        out.push_str(word);
-    }
-    if out.chars().count() > EXCERPT_MAX {
-        out = out.chars().take(EXCERPT_MAX).chain(['…']).collect();
-    }
-    out
+    let head = String::from_utf8_lossy(bytes.get(..HEAD_BYTES_MAX).unwrap_or(bytes));
+    far_words::told(&head, EXCERPT_MAX)
 }
 
 #[cfg(test)]
@@ -289,6 +278,18 @@ mod tests {
                 retry_after(value, date),
                 expected_s.map(Span::from_s),
                 "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_names_nobody() {
+        let body = br#"{"error":"forbidden","message":"jane@example.com may not"}"#;
+        for status in [403, 503] {
+            let why = meaning::<()>(status, body, None, |_| None).why();
+            assert_eq!(
+                why.replace(':', ""),
+                format!("{status} forbidden <address> may not")
             );
         }
     }

@@ -12,6 +12,7 @@ use super::answer::{meaning, retry_after};
 use super::{Answer, ClientConfig, ClientError, Refusal, RefusalKind};
 use crate::domain::id::LicenseKey;
 use crate::effects::causes::causes;
+use crate::effects::far_words::{Hidden, told};
 use crate::effects::tls;
 use crate::secret::Secret;
 
@@ -136,8 +137,9 @@ impl Sender {
 
     /// Takes the keys out of what a person or a log will read, should the service have repeated them.
     fn scrub<T>(&self, answer: Answer<T>, key: Option<&LicenseKey>) -> Answer<T> {
+        let hidden = Hidden::new([self.api_key.reveal()]);
         let clean = |text: String| {
-            let text = text.replace(self.api_key.reveal(), "…");
+            let text = hidden.hide(&text);
             key.map_or_else(
                 || text.clone(),
                 |key| text.replace(key.reveal(), &format!("{key:?}")),
@@ -184,7 +186,8 @@ fn request_id(headers: &HeaderMap) -> String {
     let id = headers
         .iter()
         .find(|(name, _)| name.as_str().contains("request-id"));
-    let id = id.and_then(|(name, value)| Some(format!(" ({name} {:.80})", value.to_str().ok()?)));
+    let id =
+        id.and_then(|(name, value)| Some(format!(" ({name} {})", told(value.to_str().ok()?, 80))));
     id.unwrap_or_default()
 }
 

@@ -12,6 +12,7 @@ use crate::domain::id::{AppId, LicenseKey};
 use crate::domain::plan::Devices;
 use crate::domain::probe::DeviceForm;
 use crate::domain::time::Timestamp;
+use crate::effects::far_words;
 
 /// The most licenses on one page of the list, as AuthForge documents it.
 pub const PAGE_MAX: usize = 200;
@@ -204,7 +205,7 @@ impl From<LicenseIn> for License {
                 Some("active") => Status::Active,
                 Some("revoked") => Status::Revoked,
                 Some("suspended") => Status::Suspended,
-                other => Status::Other(other.unwrap_or_default().chars().take(40).collect()),
+                other => Status::Other(far_words::told(other.unwrap_or_default(), 40)),
             },
             expires_at: read.expires_at,
             devices: match (read.unlimited_hwid_slots, read.max_hwid_slots) {

@@ -1,6 +1,7 @@
 //! What a mail server's answer means for the notice. Pure: every answer that we have met is a test.
 
 use crate::domain::time::Span;
+use crate::effects::far_words::{self, Hidden};
 use crate::effects::throttle;
 
 /// How long to wait when a server puts off a recipient: grey lists usually want five minutes.
@@ -133,6 +134,23 @@ pub(super) enum SmtpFailure {
     Silence,
 }
 
+impl SmtpFailure {
+    /// The same without what must not be repeated.
+    pub(super) fn without(self, hidden: &Hidden) -> Self {
+        match self {
+            Self::Code { code, text } => Self::Code {
+                code,
+                text: hidden.hide(&text),
+            },
+            Self::Tls(why) => Self::Tls(hidden.hide(&why)),
+            Self::Lacking(why) => Self::Lacking(hidden.hide(&why)),
+            Self::BadAddress(why) => Self::BadAddress(hidden.hide(&why)),
+            Self::Gone(why) => Self::Gone(hidden.hide(&why)),
+            Self::Silence => Self::Silence,
+        }
+    }
+}
+
 /// What it means. The codes are those of RFC 5321, the enhanced ones (`5.1.1`) of RFC 3463.
 pub(super) fn meaning(phase: SmtpPhase, failure: &SmtpFailure) -> MailAnswer {
     let words = phase.words();
@@ -213,12 +231,9 @@ fn enhanced(why: &str) -> Option<&str> {
     (digits == 3 && word.split('.').count() == 3).then_some(word)
 }
 
-/// The beginning of a text, on one line.
+/// A server's text as it may be kept.
 pub(super) fn excerpt(text: &str) -> String {
-    super::letter::one_line(text)
-        .chars()
-        .take(EXCERPT_CHARS_MAX)
-        .collect()
+    far_words::told(text, EXCERPT_CHARS_MAX)
 }
 
 #[cfg(test)]

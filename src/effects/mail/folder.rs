@@ -1,12 +1,18 @@
 //! Mail into a folder, one `.eml` file a message: for trying things out, and for a pick-up by something else.
 
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
 
 use super::answer::MailAnswer;
+
+/// The mode of a mail, which holds keys and an address.
+const OWNER_S_FILE: u32 = 0o600;
+/// The mode of their folder.
+const OWNER_S_FOLDER: u32 = 0o700;
 
 /// Writes the message so that nobody ever sees half of it. Its name comes from the Message-ID: a mail that is sent again
 /// replaces itself.
@@ -26,10 +32,31 @@ pub(super) async fn check(folder: &Path) -> Result<(), io::Error> {
     fs::remove_file(probe).await
 }
 
+/// Makes the folder if it is missing, for nobody but us to look into. One that was made for this keeps its mode: somebody may
+/// have chosen who picks the mails up.
+async fn make(folder: &Path) -> io::Result<()> {
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent).await?;
+    }
+    match fs::DirBuilder::new()
+        .mode(OWNER_S_FOLDER)
+        .create(folder)
+        .await
+    {
+        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
 async fn write(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    fs::create_dir_all(folder).await?;
+    make(folder).await?;
     let (temporary, path) = (folder.join(format!(".{name}.tmp")), folder.join(name));
-    let mut file = fs::File::create(&temporary).await?;
+    let mut options = fs::OpenOptions::new();
+    options.create(true).write(true).truncate(true);
+    let mut file = options.mode(OWNER_S_FILE).open(&temporary).await?;
+    // One that a crash left keeps the mode that it had.
+    let owner_s = std::fs::Permissions::from_mode(OWNER_S_FILE);
+    file.set_permissions(owner_s).await?;
     file.write_all(bytes).await?;
     file.sync_all().await?;
     drop(file);
@@ -111,6 +138,23 @@ mod tests {
         std::fs::write(home.path().join("file"), "").unwrap();
         let answer = deliver(&home.path().join("file"), "<abc@example.com>", b"").await;
         assert!(matches!(answer, MailAnswer::Refused { .. }), "{answer:?}");
+    }
+
+    /// Whatever the umask, which here can only be more generous than the modes.
+    #[tokio::test]
+    async fn mails_are_nobody_else_s_to_read() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("mail/out");
+        std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
+        deliver(&folder, "<abc@example.com>", b"").await;
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder), 0o700);
+        assert_eq!(mode(&folder.join("abc@example.com.eml")), 0o600);
+        let left = folder.join(".abc@example.com.eml.tmp");
+        std::fs::write(&left, "").unwrap();
+        std::fs::set_permissions(&left, std::fs::Permissions::from_mode(0o644)).unwrap();
+        deliver(&folder, "<abc@example.com>", b"").await;
+        assert_eq!(mode(&folder.join("abc@example.com.eml")), 0o600);
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Mailer {
 
     /// Sends one mail, once.
     pub async fn send(&self, mail: Outgoing) -> MailAnswer {
-        tracing::debug!(mail.to = %mail.to, mail.id = %mail.message_id, "sending a mail");
+        tracing::debug!(mail.id = %mail.message_id, "sending a mail");
         let to = match address::parse(&mail.to) {
             Ok(to) => to,
             Err(why) => {

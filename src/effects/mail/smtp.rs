@@ -3,6 +3,7 @@
 //! lettre's own transports only say that *something* failed; whether silence came before or after the message decides
 //! between "again" and "unknown", and whether the sender or the recipient was refused decides who has to act.
 
+use base64::Engine as _;
 use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use lettre::{Address, Message};
 
 use super::answer::{MailAnswer, SmtpFailure, SmtpPhase, excerpt, meaning};
 use super::url::{Protection, SmtpUrl};
+use crate::effects::far_words::Hidden;
 
 /// How long we wait for the server's goodbye, which no longer matters.
 const QUIT: Duration = Duration::from_secs(2);
@@ -29,6 +31,8 @@ pub(super) struct Smtp {
     tls: Option<TlsParameters>,
     hello: ClientId,
     timeout: Duration,
+    /// What it is told at the login.
+    hidden: Hidden,
 }
 
 impl Smtp {
@@ -46,11 +50,14 @@ impl Smtp {
             .hello
             .clone()
             .map_or_else(ClientId::default, ClientId::Domain);
+        let login = url.login.as_ref();
+        let hidden = login.map(|(user, password)| login_forms(user, password));
         Ok(Self {
             url,
             tls,
             hello,
             timeout,
+            hidden: hidden.unwrap_or_default(),
         })
     }
 
@@ -66,9 +73,9 @@ impl Smtp {
         goodbye(connection, said.as_ref().err()).await;
         match said {
             Ok(response) => MailAnswer::Sent {
-                response: excerpt(&words(&response)),
+                response: excerpt(&self.hidden.hide(&words(&response))),
             },
-            Err(failure) => self.without_password(meaning(phase, &failure)),
+            Err(failure) => meaning(phase, &failure.without(&self.hidden)),
         }
     }
 
@@ -80,7 +87,7 @@ impl Smtp {
             .await
             .unwrap_or(Err(SmtpFailure::Silence));
         goodbye(connection, opened.as_ref().err()).await;
-        opened.map_err(|failure| self.without_password(meaning(phase, &failure)))?;
+        opened.map_err(|failure| meaning(phase, &failure.without(&self.hidden)))?;
         let login = if self.url.login.is_some() {
             "logged in"
         } else {
@@ -177,32 +184,19 @@ impl Smtp {
             None => connection.message(&bytes).await.map_err(failure_of),
         }
     }
+}
 
-    /// Some servers repeat what was said to them. Whatever they repeat, the password does not leave this module.
-    fn without_password(&self, answer: MailAnswer) -> MailAnswer {
-        let Some((_, password)) = &self.url.login else {
-            return answer;
-        };
-        let clean = |why: String| {
-            use base64::Engine as _;
-            let coded = base64::engine::general_purpose::STANDARD.encode(password);
-            why.replace(password.as_str(), "…")
-                .replace(coded.as_str(), "…")
-        };
-        match answer {
-            MailAnswer::Sent { response } => MailAnswer::Sent {
-                response: clean(response),
-            },
-            MailAnswer::Again { after, why } => MailAnswer::Again {
-                after,
-                why: clean(why),
-            },
-            MailAnswer::Undeliverable { why } => MailAnswer::Undeliverable { why: clean(why) },
-            MailAnswer::Refused { why } => MailAnswer::Refused { why: clean(why) },
-            MailAnswer::Rejected { why } => MailAnswer::Rejected { why: clean(why) },
-            MailAnswer::Unknown { why } => MailAnswer::Unknown { why: clean(why) },
-        }
-    }
+/// What the login says, plainly and in the forms of AUTH PLAIN and AUTH LOGIN. Some servers repeat what was said to them:
+/// whatever they repeat, it does not leave this module.
+fn login_forms(user: &str, password: &str) -> Hidden {
+    let coded = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    Hidden::new([
+        user.to_owned(),
+        password.to_owned(),
+        coded(user),
+        coded(password),
+        coded(&format!("\0{user}\0{password}")),
+    ])
 }
 
 /// A message as it goes over the line, its end with it; `None`: it is no text. lettre sends the end by itself, which then waits

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::domain::action::{Outcome, RefusalScope};
 use crate::domain::time::Span;
+use crate::effects::far_words;
 use crate::effects::throttle::CallResult;
 
 /// How much of Stripe's own words a person is shown, in characters.
@@ -210,14 +211,9 @@ fn hushed(text: &str) -> String {
     let is_key = |word: &str| ["sk_", "rk_", "pk_"].iter().any(|p| word.contains(p));
     let clean: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
         .map(|word| if is_key(word) { "…" } else { word })
         .collect();
-    let mut out = clean.join(" ");
-    if out.chars().count() > EXCERPT_MAX {
-        out = out.chars().take(EXCERPT_MAX).chain(['…']).collect();
-    }
-    out
+    far_words::told(&clean.join(" "), EXCERPT_MAX)
 }
 
 #[cfg(test)]
@@ -290,6 +286,18 @@ mod tests {
                 sort(status, body, should_retry),
                 expected,
                 "{status} {body}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_names_nobody() {
+        let body = br#"{"error":{"type":"forbidden","message":"jane@example.com may not"}}"#;
+        for status in [403, 503] {
+            let why = meaning(status, body, Hints::default()).why();
+            assert_eq!(
+                why.trim_start_matches("refused: "),
+                format!("{status} forbidden <address> may not")
             );
         }
     }

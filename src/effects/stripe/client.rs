@@ -10,6 +10,7 @@ use super::answer::{Answer, Hints, meaning};
 use crate::domain::id::AccountId;
 use crate::domain::time::Span;
 use crate::effects::causes::causes;
+use crate::effects::far_words::{Hidden, told};
 use crate::effects::license::answer::retry_after;
 use crate::effects::tls;
 use crate::secret::Secret;
@@ -157,8 +158,9 @@ impl Client {
                 .and_then(|value| retry_after(value, text(DATE.as_str()))),
             should_retry: text("Stripe-Should-Retry").and_then(|value| value.parse().ok()),
         };
-        let request_id =
-            text("Request-Id").map_or(String::new(), |id| format!(" (Request-Id {id:.80})"));
+        let request_id = text("Request-Id").map_or(String::new(), |id| {
+            format!(" (Request-Id {})", told(id, 80))
+        });
         let mut body = Vec::new();
         // A body that breaks off is judged as far as it came.
         while let Ok(Some(chunk)) = response.chunk().await {
@@ -202,6 +204,6 @@ impl Client {
     }
 
     fn scrubbed(&self, text: &str) -> String {
-        text.replace(self.key.reveal(), "…")
+        Hidden::new([self.key.reveal()]).hide(text)
     }
 }

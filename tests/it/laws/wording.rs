@@ -111,6 +111,7 @@ fn notice(about: About, skipped: Option<Skipped>) -> Notice {
         due: NOW,
         error: None,
         skipped,
+        refusals: 0,
     }
 }
 

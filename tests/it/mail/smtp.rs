@@ -1,6 +1,7 @@
 //! Mail against a real SMTP server (`tests/smtp/server.mjs`): what arrives, and what each refusal becomes.
 
 mod refusals;
+mod repeats;
 
 use std::io::BufRead;
 use std::io::BufReader;

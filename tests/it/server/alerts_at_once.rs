@@ -86,7 +86,8 @@ async fn a_mail_that_is_refused_for_good() {
     let fake = Arc::new(Fake::start(Faults::default()).await);
     let (receiver, base) = Receiver::start().await;
     let mail = MailSink::start().await;
-    *mail.refuses.lock().unwrap() = Some("nobody@customer.example".to_owned());
+    let refused = ("nobody@customer.example", "550 no such user\r\n");
+    mail.refuses.lock().unwrap().push(refused);
     let mut setup = hourly(&fake, &base);
     setup.mail = format!(
         "transport = \"smtp\"\nfrom = \"Shop <keys@shop.example>\"\nurl = \"smtp://{}\"\n",

@@ -2,6 +2,7 @@
 //! goes and one when it comes back. Deliveries are taken all the while.
 
 mod mail;
+mod refused_mails;
 mod restarted;
 
 use std::collections::BTreeMap;

@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
+/// A part of a recipient's line, and the answer to it.
+pub(crate) type Refused = (&'static str, &'static str);
+
 /// The server.
 pub(crate) struct MailSink {
     pub(crate) address: SocketAddr,
     taken: Arc<Mutex<Vec<String>>>,
-    /// A recipient that it refuses for good.
-    pub(crate) refuses: Arc<Mutex<Option<String>>>,
+    /// What it answers to recipients that it refuses.
+    pub(crate) refuses: Arc<Mutex<Vec<Refused>>>,
 }
 
 impl MailSink {
@@ -21,14 +24,14 @@ impl MailSink {
         let address = listener.local_addr().unwrap();
         let taken = Arc::<Mutex<Vec<String>>>::default();
         let into = Arc::clone(&taken);
-        let refuses = Arc::<Mutex<Option<String>>>::default();
+        let refuses = Arc::<Mutex<Vec<Refused>>>::default();
         let refused = Arc::clone(&refuses);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let into = Arc::clone(&into);
                 let refused = refused.lock().unwrap().clone();
                 tokio::spawn(async move {
-                    if let Ok(Some(mail)) = talk(stream, refused.as_deref()).await {
+                    if let Ok(Some(mail)) = talk(stream, &refused).await {
                         into.lock().unwrap().push(mail);
                     }
                 });
@@ -48,7 +51,7 @@ impl MailSink {
 }
 
 /// One conversation, and the mail that was taken in it.
-async fn talk(stream: TcpStream, refused: Option<&str>) -> std::io::Result<Option<String>> {
+async fn talk(stream: TcpStream, refused: &[Refused]) -> std::io::Result<Option<String>> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 mail.example\r\n").await?;
     let (mut line, mut mail, mut in_data) = (String::new(), None::<String>, false);
@@ -67,7 +70,10 @@ async fn talk(stream: TcpStream, refused: Option<&str>) -> std::io::Result<Optio
                 }
                 ""
             }
-            "RCPT" if refused.is_some_and(|to| line.contains(to)) => "550 no such user\r\n",
+            "RCPT" => refused
+                .iter()
+                .find(|(to, _)| line.contains(to))
+                .map_or("250 ok\r\n", |(_, answer)| *answer),
             "DATA" => {
                 in_data = true;
                 "354 go on\r\n"

@@ -20,6 +20,7 @@ impl Case {
             due: at,
             error: None,
             skipped: None,
+            refusals: 0,
         });
     }
 }

@@ -142,6 +142,16 @@ fn one_customer_s_address_is_no_fault_of_the_server_s() {
 }
 
 #[test]
+fn an_answer_names_nobody() {
+    let text = "5.7.1 <jane@example.com>: Relay access denied".to_owned();
+    let refused = meaning(SmtpPhase::Recipient, &SmtpFailure::Code { code: 554, text });
+    assert_eq!(
+        refused.why(),
+        "554 for the recipient's address: 5.7.1 <address>: Relay access denied"
+    );
+}
+
+#[test]
 fn silence_matters_only_after_the_message() {
     for phase in [
         SmtpPhase::Connecting,
