@@ -210,7 +210,7 @@ impl Sentence for Finding {
             ),
             Self::NothingToHandOut => f.write_str(
                 "paid, but nothing to hand out: no plan names what was bought, and its metadata names no application; `keyward why` \
-                 says which price it is, or that nothing told it: name it in a `[[plan]]` and `keyward reload`, or note the purchase",
+                 says which price it is: name it in a `[[plan]]` and `keyward reload`, or note the purchase",
             ),
             Self::UnknownPlan(name) => {
                 write!(f, "the purchase's metadata names the plan `{name}`, which no config knew")
