@@ -82,7 +82,7 @@ pub enum Act {
     /// Find one that should have ended: the purchase is older than this store, and others may have made it.
     #[n(8)]
     Recover(#[n(0)] NewLicense),
-    /// Ask Stripe for something that no event tells ([`crate::domain::look_up`]).
+    /// Ask Stripe for something that no event tells ([`crate::domain::query`]).
     #[n(9)]
     Query(#[n(0)] Question),
 }

@@ -27,7 +27,7 @@ pub enum CallResult {
 /// Whether a call may be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// Yes; report what was [`heard`](Breaker::heard).
+    /// Yes; report what came of it ([`Breaker::record`]).
     Go,
     /// Not before this instant.
     Until(Timestamp),
