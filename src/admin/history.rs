@@ -3,6 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
 use minicbor::{Decode, Encode};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -104,11 +105,28 @@ impl History<'_> {
         })
     }
 
+    /// Walks through a page of a table; where the next one begins, if there is one.
+    fn page(
+        &self,
+        table: Table,
+        after: &Option<String>,
+        mut each: impl FnMut(&[u8], Bytes) -> Result<(), RecordError>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        let (mut next, mut scanned) = (None, 0);
+        view::walk(self.reader, from(table, after)?, |key, first| {
+            each(key, first)?;
+            scanned += 1;
+            if scanned >= ENTRIES_MAX {
+                next = Some(key.to_vec());
+            }
+            Ok(next.is_none())
+        })?;
+        Ok(next)
+    }
+
     fn events(&self, loose: bool, after: &Option<String>) -> Result<Response, Failure> {
         let mut rows = Vec::new();
-        let mut next = None;
-        let mut scanned = 0;
-        view::walk(self.reader, from(Table::Event, after)?, |key, first| {
+        let next = self.page(Table::Event, after, |key, first| {
             let record: EventHead = stored::whole(&Committed(self.reader), key, first)?;
             if record.received <= self.until && (!loose || is_loose(&record)) {
                 let (scope, id) = (key::scope_of(key), key::event_of(key));
@@ -119,20 +137,14 @@ impl History<'_> {
                     id,
                 }));
             }
-            scanned += 1;
-            if scanned >= ENTRIES_MAX {
-                next = Some(key.to_vec());
-            }
-            Ok(next.is_none())
+            Ok(())
         })?;
         self.answer(&rows, next)
     }
 
     fn without_events(&self, after: &Option<String>) -> Result<Response, Failure> {
         let mut rows = Vec::new();
-        let mut next = None;
-        let mut scanned = 0;
-        view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
+        let next = self.page(Table::Machine, after, |key, first| {
             let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
             for fact in machine.facts.iter().filter(|f| f.received <= self.until) {
                 let Some(text) = record::without_event(machine.source.as_str(), &machine.id, fact)
@@ -151,27 +163,19 @@ impl History<'_> {
                 }
             }
             rows.extend(self.words(&machine));
-            scanned += 1;
-            if scanned >= ENTRIES_MAX {
-                next = Some(key.to_vec());
-            }
-            Ok(next.is_none())
+            Ok(())
         })?;
         self.answer(&rows, next)
     }
 
     fn machines(&self, after: &Option<String>) -> Result<Response, Failure> {
-        let (mut rows, mut next, mut looked) = (Vec::new(), None, 0);
-        view::walk(self.reader, from(Table::Machine, after)?, |key, first| {
+        let mut rows = Vec::new();
+        let next = self.page(Table::Machine, after, |key, first| {
             let machine: Machine = stored::whole(&Committed(self.reader), key, first)?;
             if machine.facts.iter().any(|f| f.received <= self.until) {
                 rows.push(machine.id.to_string());
             }
-            looked += 1;
-            if looked >= ENTRIES_MAX {
-                next = Some(key.to_vec());
-            }
-            Ok(next.is_none())
+            Ok(())
         })?;
         self.answer(&rows, next)
     }
