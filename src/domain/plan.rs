@@ -40,6 +40,12 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether what was bought can say by itself that it is this plan: by price, lookup key or product.
+    #[must_use]
+    pub fn is_sold_by_price(&self) -> bool {
+        !(self.prices.is_empty() && self.lookup_keys.is_empty() && self.products.is_empty())
+    }
+
     /// Whether the plan takes every price that no other plan names.
     #[must_use]
     pub fn is_rest(&self) -> bool {

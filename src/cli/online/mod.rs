@@ -128,10 +128,7 @@ pub async fn all(config: &Config, services: &Services) -> Vec<Tried> {
 
 /// A source whose account nobody may ask.
 fn not_asked(config: &Config, source: &SourceName) -> Tried {
-    let sells_by_price = |plan: &Plan| {
-        !(plan.prices.is_empty() && plan.lookup_keys.is_empty() && plan.products.is_empty())
-    };
-    let (verdict, what) = if config.plans.iter().any(sells_by_price) {
+    let (verdict, what) = if config.plans.iter().any(Plan::is_sold_by_price) {
         (
             Verdict::Unwise,
             "not looked at, for the source has no `api_key`; no event of a one-time purchase names its price, so that \
