@@ -49,8 +49,10 @@ fn out_of_reach(
     machine: &MachineId,
     verb: &Verb,
 ) -> Result<Vec<OutOfReach>, Failure> {
-    let machine = view::machine(context.handle.reader(), machine)?;
-    let Some(machine) = machine.filter(|_| *verb == Verb::Revoke) else {
+    if *verb != Verb::Revoke {
+        return Ok(Vec::new());
+    }
+    let Some(machine) = view::machine(context.handle.reader(), machine)? else {
         return Ok(Vec::new());
     };
     let rules = context.handle.rules();
